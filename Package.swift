@@ -1,0 +1,79 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+    name: "minilm",
+    products: [
+        .executable(name: "minilm", targets: ["minilm"]),
+        .library(name: "EmbeddingEngine", targets: ["EmbeddingEngine"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .target(name: "CRapidJSON"),
+        .target(name: "JSON", dependencies: ["CRapidJSON"]),
+        .target(
+            name: "Safetensors",
+            dependencies: ["JSON", .product(name: "SystemPackage", package: "swift-system")]),
+        .target(name: "Kernels"),
+        .target(name: "Tokenization"),
+        .target(name: "Transformer", dependencies: ["COpenBLAS", "Kernels", "Safetensors"]),
+        .target(
+            name: "EmbeddingEngine",
+            dependencies: ["Tokenization", "Transformer", "Safetensors", "JSON"]),
+        .target(
+            name: "ModelConversion",
+            dependencies: [
+                "EmbeddingEngine", "JSON", "Safetensors", "Tokenization", "Transformer",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
+        .target(
+            name: "EmbeddingServer",
+            dependencies: [
+                "EmbeddingEngine", "JSON",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
+        .executableTarget(
+            name: "minilm",
+            dependencies: [
+                "EmbeddingEngine", "EmbeddingServer", "JSON", "ModelConversion", "Safetensors",
+                "Tokenization", "Transformer",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"]),
+        .testTarget(name: "SafetensorsTests", dependencies: ["JSON", "Safetensors", "TestSupport"]),
+        .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
+        .testTarget(
+            name: "TokenizationTests",
+            dependencies: ["EmbeddingEngine", "JSON", "TestSupport", "Tokenization"]),
+        .testTarget(
+            name: "TransformerTests",
+            dependencies: [
+                "EmbeddingEngine", "JSON", "Kernels", "Safetensors", "TestSupport", "Transformer",
+            ]),
+        .testTarget(
+            name: "EmbeddingEngineTests", dependencies: ["EmbeddingEngine", "JSON", "TestSupport"]),
+        .testTarget(
+            name: "ModelConversionTests",
+            dependencies: [
+                "EmbeddingEngine", "JSON", "ModelConversion", "Safetensors", "TestSupport",
+            ]),
+        .testTarget(
+            name: "EmbeddingServerTests",
+            dependencies: ["EmbeddingServer", "JSON", "TestSupport"]),
+        .testTarget(name: "CommandTests", dependencies: ["JSON", "TestSupport", "minilm"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,23 @@
+import Safetensors
+import Transformer
+
+/// Why texts could not be embedded.
+public enum EmbeddingError: Error, Equatable, CustomStringConvertible {
+    /// The window that was asked for is less than 2 tokens or more than the model has positions.
+    case maximumTokenCountOutOfRange(Int, largest: Int)
+    /// A text is longer than the window and was not to be cut.
+    case textTooLong(index: Int, tokenCount: Int, limit: Int)
+    case model(TransformerError)
+    case file(FileError)
+
+    public var description: String {
+        switch self {
+        case .maximumTokenCountOutOfRange(let count, let largest):
+            "a window of \(count) tokens is not within 2 and the model's \(largest)"
+        case .textTooLong(let index, let count, let limit):
+            "text \(index) has \(count) tokens, more than the window of \(limit)"
+        case .model(let error): error.description
+        case .file(let error): error.description
+        }
+    }
+}

@@ -1,0 +1,101 @@
+import Safetensors
+import Tokenization
+import Transformer
+
+/// A converted model, mapped and ready: tokenizer, encoder and settings.
+public struct EmbeddingModel: Sendable {
+    public let settings: ModelSettings
+    public let tokenizer: Tokenizer
+    public let encoder: BertEncoder
+    public let file: SafetensorsFile
+
+    public var dimension: Int { settings.configuration.hiddenSize }
+
+    /// The names of the tensors beside the weights.
+    public enum TensorName {
+        /// All tokens' UTF-8 bytes: U8 `[bytes]`.
+        public static let tokenBytes = "tokenizer.token_bytes"
+        /// Where each token ends: I32 `[V]`.
+        public static let tokenEnds = "tokenizer.token_ends"
+        /// I32 `[tokens]`.
+        public static let addedTokenIDs = "tokenizer.added_token_ids"
+        /// F32 `[texts, H]`.
+        public static let selfTestVectors = "self_test.vectors"
+        public static let paddingPrefix = "padding."
+    }
+
+    /// Opens a file that `minilm convert` wrote. Shapes, offsets and settings are checked; the
+    /// weights' values are not read.
+    ///
+    /// - Throws: `ModelError`.
+    public init(path: String) throws(ModelError) {
+        do {
+            file = try SafetensorsFile(path: path)
+            settings = try ModelSettings(file)
+            let weights = try BertWeights(file, settings.configuration)
+            try Self.checkNames(file, settings.configuration)
+            tokenizer = try Self.tokenizer(file, settings)
+            encoder = BertEncoder(settings.configuration, weights, pooling: settings.pooling)
+        } catch let error as ModelError {
+            throw error
+        } catch let error as FileError {
+            throw .file(error)
+        } catch let error as SafetensorsError {
+            throw .safetensors(path: path, error)
+        } catch {
+            throw .notConverted(path: path)
+        }
+    }
+
+    private static func checkNames(
+        _ file: SafetensorsFile, _ configuration: BertConfiguration
+    ) throws(ModelError) {
+        var known = Set(BertWeights.layout(configuration).map(\.name))
+        known.formUnion([
+            TensorName.tokenBytes, TensorName.tokenEnds, TensorName.addedTokenIDs,
+            TensorName.selfTestVectors,
+        ])
+        for tensor in file.header.tensors
+        where !known.contains(tensor.name) && !tensor.name.hasPrefix(TensorName.paddingPrefix) {
+            throw .unknownTensor(path: file.path, name: tensor.name)
+        }
+    }
+
+    private static func tokenizer(
+        _ file: SafetensorsFile, _ settings: ModelSettings
+    ) throws -> Tokenizer {
+        func vector<Element: BitwiseCopyable>(
+            _ name: String, _ dtype: DType, as type: Element.Type
+        ) throws -> UnsafeBufferPointer<Element> {
+            guard let tensor = file.tensor(name) else { throw SafetensorsError.missingTensor(name) }
+            return try file.elements(name, dtype, [tensor.elementCount], as: type)
+        }
+        let bytes = try vector(TensorName.tokenBytes, .u8, as: UInt8.self)
+        let ends = try vector(TensorName.tokenEnds, .i32, as: Int32.self)
+        guard let tokens = TokenList(bytes: bytes, ends: ends) else {
+            throw ModelError.invalidSetting(
+                path: file.path, key: TensorName.tokenEnds, value: "not ascending to the end")
+        }
+        guard tokens.count == settings.configuration.vocabularySize else {
+            throw ModelError.vocabularySizeMismatch(
+                path: file.path, tokens: tokens.count,
+                embeddings: settings.configuration.vocabularySize)
+        }
+        let added = try vector(TensorName.addedTokenIDs, .i32, as: Int32.self)
+        do throws(TokenizerError) {
+            return try Tokenizer(
+                settings.tokenizer.settings(tokens: tokens, addedTokenIDs: Array(added)))
+        } catch {
+            throw ModelError.tokenizer(path: file.path, error)
+        }
+    }
+
+    /// The vectors that the converter computed for ``ModelSettings/selfTestTexts``, `[texts, H]`.
+    ///
+    /// - Throws: `SafetensorsError`.
+    public func selfTestVectors() throws(SafetensorsError) -> UnsafeBufferPointer<Float> {
+        try file.elements(
+            TensorName.selfTestVectors, .f32, [settings.selfTestTexts.count, dimension],
+            as: Float.self)
+    }
+}

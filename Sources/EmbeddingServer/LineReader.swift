@@ -1,0 +1,117 @@
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Reads lines from a descriptor in bounded memory.
+public struct LineReader {
+    public enum Event: Equatable {
+        /// A line without its newline; at the end of the input the newline may be missing.
+        case line([UInt8])
+        /// A line over the limit; its bytes were read and forgotten.
+        case tooLong(byteCount: Int)
+        case end
+        /// A signal came while waiting; what was read is kept.
+        case interrupted
+    }
+
+    public let descriptor: FileDescriptor
+    private let lineLimit: Int
+    private var buffer: [UInt8] = []
+    /// Where the unread part of `buffer` begins, and how far it was searched for a newline.
+    private var start = 0
+    private var searched = 0
+    /// The bytes of a line over the limit that are gone already.
+    private var skipped = 0
+    private var isAtEnd = false
+    private static let blockSize = 1 << 16
+
+    public init(_ descriptor: FileDescriptor, lineLimit: Int) {
+        self.descriptor = descriptor
+        self.lineLimit = lineLimit
+    }
+
+    /// The next line. Blocks until there is one.
+    ///
+    /// - Throws: `Errno`.
+    public mutating func next() throws(Errno) -> Event {
+        while true {
+            if let newline = findNewline() {
+                defer { discard(through: newline + 1) }
+                return event(endingAt: newline)
+            }
+            if skipped > 0 || buffer.count - start > lineLimit {
+                skipped += buffer.count - start
+                discard(through: buffer.count)
+            }
+            if isAtEnd {
+                guard buffer.count > start || skipped > 0 else { return .end }
+                defer { discard(through: buffer.count) }
+                return event(endingAt: buffer.count)
+            }
+            guard try fill() else { return .interrupted }
+        }
+    }
+
+    /// Whether ``next()`` would have to wait for more input.
+    public mutating func wouldBlock() -> Bool {
+        if isAtEnd || findNewline() != nil { return false }
+        var poll = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+        return Glibc.poll(&poll, 1, 0) == 0
+    }
+
+    private mutating func event(endingAt end: Int) -> Event {
+        let count = skipped + end - start
+        skipped = 0
+        return count > lineLimit ? .tooLong(byteCount: count) : .line(Array(buffer[start..<end]))
+    }
+
+    private mutating func findNewline() -> Int? {
+        let newline = buffer.withUnsafeBytes { bytes -> Int? in
+            guard let base = bytes.baseAddress, searched < bytes.count else { return nil }
+            return memchr(base + searched, 0x0A, bytes.count - searched).map {
+                $0 - UnsafeMutableRawPointer(mutating: base)
+            }
+        }
+        searched = newline ?? buffer.count
+        return newline
+    }
+
+    private mutating func discard(through end: Int) {
+        start = end
+        searched = end
+        if start == buffer.count {
+            // Memory that one long line took is given back.
+            buffer.removeAll(keepingCapacity: buffer.capacity <= 16 * Self.blockSize)
+            start = 0
+            searched = 0
+        }
+    }
+
+    /// Reads a block; false when a signal came first.
+    private mutating func fill() throws(Errno) -> Bool {
+        if start > 0, start >= buffer.count / 2 {
+            buffer.removeSubrange(..<start)
+            searched -= start
+            start = 0
+        }
+        let size = max(Self.blockSize, buffer.count - start)
+        var failure: Errno?
+        let old = buffer.count
+        buffer.append(contentsOf: repeatElement(0, count: size))
+        let count = buffer.withUnsafeMutableBytes { bytes in
+            read(descriptor.rawValue, bytes.baseAddress! + old, size)
+        }
+        if count < 0 { failure = Errno(rawValue: errno) }
+        buffer.removeLast(size - max(0, count))
+        if let failure {
+            if failure == .interrupted { return false }
+            throw failure
+        }
+        isAtEnd = count == 0
+        return true
+    }
+}

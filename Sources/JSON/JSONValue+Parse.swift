@@ -1,0 +1,129 @@
+import CRapidJSON
+
+extension JSONValue {
+    /// The nesting that a parse accepts when nothing else is asked for.
+    public static let defaultDepthLimit = 512
+
+    /// Parses one JSON text (RFC 8259) in UTF-8; white space may stand around it.
+    ///
+    /// - Throws: `JSONError`.
+    public init(
+        parsing bytes: UnsafeRawBufferPointer, depthLimit: Int = defaultDepthLimit
+    ) throws(JSONError) {
+        let builder = JSONTreeBuilder(depthLimit: depthLimit)
+        var offset = 0
+        var reason: UnsafePointer<CChar>?
+        // An empty buffer may have no address; the parser wants one.
+        let status = withUnsafePointer(to: CChar(0)) { empty in
+            withUnsafePointer(to: JSONTreeBuilder.callbacks) { callbacks in
+                json_parse(
+                    bytes.baseAddress?.assumingMemoryBound(to: CChar.self) ?? empty, bytes.count,
+                    callbacks, Unmanaged.passUnretained(builder).toOpaque(), &offset, &reason)
+            }
+        }
+        switch Int(status) {
+        case json_ok: self = builder.root
+        case json_stopped: throw builder.failure ?? .malformed(offset: offset, reason: "stopped")
+        case json_bad_encoding: throw .invalidUTF8(offset: offset)
+        default:
+            throw .malformed(
+                offset: offset, reason: reason.map { String(cString: $0) } ?? "unknown")
+        }
+    }
+
+    /// Parses one JSON text; see ``init(parsing:depthLimit:)``.
+    public init(
+        parsing bytes: [UInt8], depthLimit: Int = defaultDepthLimit
+    ) throws(JSONError) {
+        let result = bytes.withUnsafeBytes { buffer in
+            Result { () throws(JSONError) in
+                try JSONValue(parsing: buffer, depthLimit: depthLimit)
+            }
+        }
+        self = try result.get()
+    }
+}
+
+/// Builds the tree from the parser's events, without recursion.
+private final class JSONTreeBuilder {
+    /// An array or an object that is still open. Mutated in place: a copy an element would be
+    /// quadratic.
+    private struct Container {
+        let isObject: Bool
+        var elements: [JSONValue] = []
+        var members: [JSONValue.Member] = []
+        var key = ""
+        /// The keys of an object that has many; few are searched one by one.
+        var keys: Set<[UInt8]> = []
+
+        mutating func insertKey(_ bytes: UnsafeRawBufferPointer) -> Bool {
+            key = String(decoding: bytes, as: UTF8.self)
+            guard members.count >= 16 else {
+                return !members.contains { $0.key.utf8.elementsEqual(bytes) }
+            }
+            if keys.isEmpty { keys = Set(members.map { Array($0.key.utf8) }) }
+            return keys.insert(Array(bytes)).inserted
+        }
+    }
+
+    private(set) var root = JSONValue.null
+    private(set) var failure: JSONError?
+    private var stack: [Container] = []
+    private let depthLimit: Int
+
+    init(depthLimit: Int) { self.depthLimit = depthLimit }
+
+    private func add(_ value: JSONValue) -> Int32 {
+        let top = stack.count - 1
+        if top < 0 {
+            root = value
+        } else if stack[top].isObject {
+            stack[top].members.append(.init(stack[top].key, value))
+        } else {
+            stack[top].elements.append(value)
+        }
+        return 1
+    }
+
+    private func open(isObject: Bool) -> Int32 {
+        guard stack.count < depthLimit else {
+            failure = .tooDeep(limit: depthLimit)
+            return 0
+        }
+        stack.append(Container(isObject: isObject))
+        return 1
+    }
+
+    private func close() -> Int32 {
+        let container = stack.removeLast()
+        return add(container.isObject ? .object(container.members) : .array(container.elements))
+    }
+
+    private func key(_ bytes: UnsafeRawBufferPointer) -> Int32 {
+        guard stack[stack.count - 1].insertKey(bytes) else {
+            failure = .duplicateKey(stack[stack.count - 1].key)
+            return 0
+        }
+        return 1
+    }
+
+    private static func builder(_ context: UnsafeMutableRawPointer?) -> JSONTreeBuilder {
+        Unmanaged<JSONTreeBuilder>.fromOpaque(context!).takeUnretainedValue()
+    }
+
+    static let callbacks = json_handler(
+        null_value: { builder($0).add(.null) },
+        bool_value: { builder($0).add(.bool($1 != 0)) },
+        integer_value: { builder($0).add(.integer($1)) },
+        unsigned_value: { builder($0).add(.unsigned($1)) },
+        double_value: { builder($0).add(.number($1)) },
+        string_value: {
+            let bytes = UnsafeRawBufferPointer(start: $1, count: $2)
+            return builder($0).add(.string(String(decoding: bytes, as: UTF8.self)))
+        },
+        object_start: { builder($0).open(isObject: true) },
+        object_key: { builder($0).key(UnsafeRawBufferPointer(start: $1, count: $2)) },
+        object_end: { builder($0).close() },
+        array_start: { builder($0).open(isObject: false) },
+        array_end: { builder($0).close() })
+}

@@ -1,0 +1,69 @@
+/// Makes one vector of a text's token vectors.
+public enum Pooling {
+    /// out ← the mean of the rows of `x` `[rows, width]`; `rows` > 0.
+    public static func mean(
+        _ x: UnsafePointer<Float>, rows: Int, width: Int, into out: UnsafeMutablePointer<Float>
+    ) {
+        fold(x, rows: rows, width: width, into: out) { $0 + $1 }
+        let scale = 1 / Float(rows)
+        for i in 0..<width { out[i] *= scale }
+    }
+
+    /// out ← the largest value of each column of `x` `[rows, width]`; `rows` > 0.
+    public static func max(
+        _ x: UnsafePointer<Float>, rows: Int, width: Int, into out: UnsafeMutablePointer<Float>
+    ) {
+        fold(x, rows: rows, width: width, into: out, maximum)
+    }
+
+    @inline(__always)
+    private static func fold(
+        _ x: UnsafePointer<Float>, rows: Int, width: Int,
+        into out: UnsafeMutablePointer<Float>, _ combine: (Vector, Vector) -> Vector
+    ) {
+        precondition(rows > 0, "a text has at least its special tokens")
+        for start in stride(from: 0, to: width, by: laneCount) {
+            let lanes = min(laneCount, width - start)
+            var value = load(x + start, lanes: lanes)
+            for row in 1..<rows {
+                let p = x + row * width + start
+                value = combine(value, lanes == laneCount ? load(p) : load(p, lanes: lanes))
+            }
+            store(value, out + start, lanes: lanes)
+        }
+    }
+
+    /// Scales `x` `[width]` to unit length; a vector shorter than 1e-12 is divided by that, as
+    /// PyTorch's `normalize` does.
+    public static func normalize(_ x: UnsafeMutablePointer<Float>, width: Int) {
+        var squares = Vector.zero
+        let wholeWidth = width & ~(laneCount - 1)
+        for i in stride(from: 0, to: wholeWidth, by: laneCount) {
+            squares += load(x + i) * load(x + i)
+        }
+        var total = sum(squares)
+        for i in wholeWidth..<width { total += x[i] * x[i] }
+        let scale = 1 / Swift.max(total.squareRoot(), 1e-12)
+        for i in 0..<width { x[i] *= scale }
+    }
+
+    /// The mean of each column of `rows` rows, in double precision.
+    public static func meanReference(_ x: [Double], rows: Int, width: Int) -> [Double] {
+        (0..<width).map { i in
+            (0..<rows).reduce(0) { $0 + x[$1 * width + i] } / Double(rows)
+        }
+    }
+
+    /// The largest value of each column.
+    public static func maxReference(_ x: [Double], rows: Int, width: Int) -> [Double] {
+        (0..<width).map { i in
+            (0..<rows).reduce(-Double.infinity) { Swift.max($0, x[$1 * width + i]) }
+        }
+    }
+
+    /// A vector scaled to unit length.
+    public static func normalizeReference(_ x: [Double]) -> [Double] {
+        let length = Swift.max(x.reduce(0) { $0 + $1 * $1 }.squareRoot(), 1e-12)
+        return x.map { $0 / length }
+    }
+}

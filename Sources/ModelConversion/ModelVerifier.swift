@@ -1,0 +1,49 @@
+import EmbeddingEngine
+import Transformer
+
+/// Checks a model file: its fingerprint, its weights, and that this machine computes its self-test
+/// vectors.
+public struct ModelVerification: Sendable, Equatable {
+    /// The fingerprint that the file's content has; equal to the one it states unless it is
+    /// damaged.
+    public var actualFingerprint: String
+    public var statedFingerprint: String
+    /// The first tensor with a NaN or an infinity.
+    public var nonFiniteTensor: String?
+    public var selfTestCount: Int
+    /// The largest difference between an element that this machine computes and the one in the
+    /// file.
+    public var largestDifference: Float
+    /// Float32 rounding through a dozen layers stays well below this.
+    public static let tolerance: Float = 1e-5
+
+    public var isSound: Bool {
+        actualFingerprint == statedFingerprint && nonFiniteTensor == nil
+            && largestDifference <= Self.tolerance
+    }
+
+    /// - Throws: `ModelError` or `EmbeddingError`.
+    public init(_ embedder: Embedder) throws {
+        let model = embedder.model
+        statedFingerprint = model.settings.fingerprint
+        actualFingerprint = Digest.fingerprint(model.settings) { name, hash in
+            if let tensor = model.file.tensor(name) { hash(model.file.bytes(of: tensor)) }
+        }
+        let layout = BertWeights.layout(model.settings.configuration)
+        nonFiniteTensor =
+            try layout.first { name, shape in
+                try model.file.elements(name, .f32, shape, as: Float.self)
+                    .contains { !$0.isFinite }
+            }?.name
+        let expected = try model.selfTestVectors()
+        selfTestCount = model.settings.selfTestTexts.count
+        largestDifference = 0
+        guard nonFiniteTensor == nil else { return }
+        let actual = try embedder.embed(model.settings.selfTestTexts).vectors
+        // Vectors that are not of unit length are compared by their own scale.
+        let scale = max(1, expected.reduce(0) { max($0, abs($1)) })
+        for (a, b) in zip(actual, expected) {
+            largestDifference = max(largestDifference, abs(a - b) / scale)
+        }
+    }
+}

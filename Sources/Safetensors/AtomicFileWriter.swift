@@ -1,0 +1,95 @@
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Writes a file that appears whole or not at all: into a temporary neighbour, synced, then
+/// renamed.
+///
+/// A writer that is dropped, or a process that is killed, leaves the old file as it was.
+public final class AtomicFileWriter {
+    public let path: String
+    private let temporaryPath: String
+    private let descriptor: FileDescriptor
+    private var isOpen = true
+    private var buffer: [UInt8] = []
+    private static let bufferSize = 1 << 20
+
+    /// - Throws: `FileError`: the directory does not exist or cannot be written.
+    public init(path: String) throws(FileError) {
+        self.path = path
+        let final = FilePath(path)
+        guard let name = final.lastComponent else {
+            throw FileError(path: path, reason: .system(.isDirectory))
+        }
+        let temporary = final.removingLastComponent()
+            .appending(".\(name.string).\(getpid()).partial")
+        temporaryPath = temporary.string
+        do {
+            descriptor = try FileDescriptor.open(
+                temporary, .readWrite, options: [.create, .truncate, .closeOnExec],
+                permissions: [.ownerReadWrite, .groupRead, .otherRead])
+        } catch {
+            throw FileError(path: path, reason: .system(error as? Errno ?? .ioError))
+        }
+    }
+
+    deinit { discard() }
+
+    /// Removes what was written; the file at `path` stays as it was.
+    public func discard() {
+        guard isOpen else { return }
+        isOpen = false
+        close(descriptor.rawValue)
+        unlink(temporaryPath)
+    }
+
+    /// - Throws: `FileError`, for example when the disk is full.
+    public func write(_ bytes: some Sequence<UInt8>) throws(FileError) {
+        buffer.append(contentsOf: bytes)
+        if buffer.count >= Self.bufferSize { try flush() }
+    }
+
+    /// Writes past the buffer, for what is large already.
+    public func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
+        try flush()
+        try check { _ = try descriptor.writeAll(bytes) }
+    }
+
+    /// Overwrites bytes that were written before.
+    public func overwrite(_ bytes: [UInt8], at offset: Int64) throws(FileError) {
+        try flush()
+        try check { _ = try descriptor.writeAll(toAbsoluteOffset: offset, bytes) }
+    }
+
+    /// Makes the file durable and puts it in its place.
+    public func commit() throws(FileError) {
+        try flush()
+        guard fsync(descriptor.rawValue) == 0, rename(temporaryPath, path) == 0 else {
+            throw FileError(path: path, reason: .system(Errno(rawValue: errno)))
+        }
+        isOpen = false
+        close(descriptor.rawValue)
+        let directory = FilePath(path).removingLastComponent().string
+        let parent = open(directory.isEmpty ? "." : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if parent >= 0 {
+            fsync(parent)
+            close(parent)
+        }
+    }
+
+    private func flush() throws(FileError) {
+        guard !buffer.isEmpty else { return }
+        try check { _ = try descriptor.writeAll(buffer) }
+        buffer.removeAll(keepingCapacity: true)
+    }
+
+    private func check(_ body: () throws -> Void) throws(FileError) {
+        do { try body() } catch {
+            throw FileError(path: path, reason: .system(error as? Errno ?? .ioError))
+        }
+    }
+}

@@ -1,0 +1,120 @@
+/// Runs text through a ``ScalarTable`` and hands words, scalar by scalar, to a ``WordSink``.
+///
+/// `BertNormalizer` and `BertPreTokenizer` in one pass. Canonical ordering (Unicode 3.11, D108 and
+/// D109) is all that looks beyond one scalar: combining marks wait until a starter comes.
+struct TextNormalizer {
+    private struct Mark {
+        var scalar: UInt32
+        var combiningClass: UInt8
+        var isPunctuation: Bool
+        var source: Range<Int>
+    }
+
+    private let table: ScalarTable
+    private var pending: [Mark] = []
+
+    init(_ table: ScalarTable) { self.table = table }
+
+    /// Takes one scalar of the source, which stood at the bytes `source`.
+    mutating func append(_ scalar: UInt32, at source: Range<Int>, to sink: inout some WordSink) {
+        let entry = table[scalar]
+        if entry.isPlain {
+            startNewCluster(&sink)
+            sink.append(entry.bits == 0 ? scalar : entry.bits, from: source)
+            return
+        }
+        if entry == .removed { return }
+        if entry.has(ScalarTable.Entry.isolated) {
+            startNewCluster(&sink)
+            sink.endWord()
+        }
+        if entry.has(ScalarTable.Entry.sequence) {
+            let index = Int(entry.payload)
+            let count = Int(table.sequences[index].bits)
+            for part in table.sequences[index + 1..<index + 1 + count] {
+                append(part, part.payload, source, &sink)
+            }
+        } else if entry.has(ScalarTable.Entry.hangul) {
+            startNewCluster(&sink)
+            Self.decomposeHangul(scalar) { sink.append($0, from: source) }
+        } else {
+            append(entry, entry.payload == 0 ? scalar : entry.payload, source, &sink)
+        }
+        if entry.has(ScalarTable.Entry.isolated) {
+            startNewCluster(&sink)
+            sink.endWord()
+        }
+    }
+
+    /// Ends the text, or the part of it before an added token.
+    mutating func finish(_ sink: inout some WordSink) {
+        startNewCluster(&sink)
+        sink.endWord()
+    }
+
+    private mutating func append(
+        _ entry: ScalarTable.Entry, _ scalar: UInt32, _ source: Range<Int>,
+        _ sink: inout some WordSink
+    ) {
+        let isPunctuation = entry.has(ScalarTable.Entry.punctuation)
+        if entry.has(ScalarTable.Entry.combining) {
+            guard !entry.has(ScalarTable.Entry.dropped) else { return }
+            pending.append(
+                Mark(
+                    scalar: scalar, combiningClass: table.combiningClass(scalar),
+                    isPunctuation: isPunctuation, source: source))
+            return
+        }
+        startNewCluster(&sink)
+        if entry.has(ScalarTable.Entry.dropped) { return }
+        if entry.has(ScalarTable.Entry.whitespace) {
+            sink.endWord()
+        } else {
+            Self.emit(scalar, isPunctuation, source, &sink)
+        }
+    }
+
+    @inline(__always)
+    private mutating func startNewCluster(_ sink: inout some WordSink) {
+        if !pending.isEmpty { flushMarks(&sink) }
+    }
+
+    private mutating func flushMarks(_ sink: inout some WordSink) {
+        let isOrdered = zip(pending, pending.dropFirst())
+            .allSatisfy { $0.combiningClass <= $1.combiningClass }
+        if !isOrdered { sortMarks() }
+        for mark in pending { Self.emit(mark.scalar, mark.isPunctuation, mark.source, &sink) }
+        pending.removeAll(keepingCapacity: true)
+    }
+
+    /// A counting sort: stable, and linear for a text of nothing but marks.
+    private mutating func sortMarks() {
+        var buckets = [[Mark]](repeating: [], count: 256)
+        for mark in pending { buckets[Int(mark.combiningClass)].append(mark) }
+        pending = Array(buckets.joined())
+    }
+
+    @inline(__always)
+    private static func emit(
+        _ scalar: UInt32, _ isPunctuation: Bool, _ source: Range<Int>, _ sink: inout some WordSink
+    ) {
+        if isPunctuation { sink.endWord() }
+        sink.append(scalar, from: source)
+        if isPunctuation { sink.endWord() }
+    }
+
+    /// The conjoining jamo of a Hangul syllable (Unicode 3.12).
+    private static func decomposeHangul(_ syllable: UInt32, _ body: (UInt32) -> Void) {
+        let index = syllable - 0xAC00
+        body(0x1100 + index / 588)
+        body(0x1161 + index % 588 / 28)
+        if index % 28 != 0 { body(0x11A7 + index % 28) }
+    }
+}
+
+/// Takes the scalars of words.
+protocol WordSink {
+    mutating func append(_ scalar: UInt32, from source: Range<Int>)
+    /// The word ends, if there is one.
+    mutating func endWord()
+}

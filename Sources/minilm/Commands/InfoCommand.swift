@@ -1,0 +1,57 @@
+import ArgumentParser
+import EmbeddingEngine
+import JSON
+import Transformer
+
+struct InfoCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "info", abstract: "Show what a model file holds, and what would run it here.")
+
+    @Argument(help: "A model file. Default: as for the other commands.") var modelFile: String?
+    @OptionGroup var options: ModelOptions
+    @Flag(help: "Print JSON.") var json = false
+
+    mutating func run() throws {
+        let embedder = try options.embedder(
+            model: try ModelOptions.path(modelFile ?? options.model))
+        let facts = facts(embedder)
+        if json {
+            var writer = JSONWriter()
+            writer.value(.object(facts))
+            print(String(decoding: writer.bytes, as: UTF8.self))
+            return
+        }
+        let width = facts.map(\.key.count).max() ?? 0
+        for fact in facts {
+            var writer = JSONWriter()
+            writer.value(fact.value)
+            let value = fact.value.string ?? String(decoding: writer.bytes, as: UTF8.self)
+            print(fact.key + String(repeating: " ", count: width + 2 - fact.key.count) + value)
+        }
+    }
+
+    private func facts(_ embedder: Embedder) -> [JSONValue.Member] {
+        let model = embedder.model
+        let settings = model.settings
+        func number(_ value: Int) -> JSONValue { .integer(Int64(value)) }
+        var facts: [JSONValue.Member] = [
+            .init("file", .string(model.file.path)),
+            .init("bytes", number(model.file.file.bytes.count)),
+            .init("name", .string(settings.name)),
+            .init("fingerprint", .string(settings.fingerprint)),
+        ]
+        for (key, value) in settings.computation { facts.append(.init(key, .string(value))) }
+        for (key, value) in settings.provenance.sorted(by: { $0.key < $1.key }) {
+            facts.append(.init("provenance.\(key)", .string(value)))
+        }
+        facts += [
+            .init("self_test_vectors", number(settings.selfTestTexts.count)),
+            .init("backend", .string("openblas")),
+            .init("backend_detail", .string(BertEncoder.backendDescription)),
+            .init("threads", number(embedder.configuration.threadCount)),
+            .init("batch_tokens", number(embedder.configuration.batchTokenCount)),
+            .init("engine_version", .string(EngineVersion.current)),
+        ]
+        return facts
+    }
+}

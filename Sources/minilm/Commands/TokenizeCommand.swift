@@ -1,0 +1,98 @@
+import ArgumentParser
+import EmbeddingEngine
+import JSON
+import Tokenization
+
+struct TokenizeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tokenize",
+        abstract: "Show the tokens of texts: ids, pieces and where they stand.",
+        discussion: """
+            A JSON object a text: ids, tokens, offsets (byte ranges in the text's UTF-8; [0,0] for the special
+            tokens around it) and dropped, the tokens that --max-tokens cut off. Texts are not cut by default.
+            """)
+
+    @Argument(help: "Texts. Without any, and without --input, standard input is read.")
+    var texts: [String] = []
+
+    @OptionGroup var input: TextInputOptions
+
+    @Option(
+        name: [.short, .long],
+        help: ArgumentHelp("A model file made by `minilm convert`.", valueName: "file"))
+    var model: String?
+
+    @Option(help: ArgumentHelp("Cut texts to this many tokens.", valueName: "count"))
+    var maxTokens: Int?
+
+    @Option(help: ArgumentHelp("Which end is cut off: right or left.", valueName: "end"))
+    var truncation = TruncationChoice.right
+
+    @Flag(help: "Print ids alone, as a JSON array a text.")
+    var idsOnly = false
+
+    func validate() throws {
+        if let maxTokens, maxTokens < 2 {
+            throw ValidationError("--max-tokens must be at least 2, the special tokens.")
+        }
+        if truncation == .error {
+            throw ValidationError("--truncation is right or left here.")
+        }
+    }
+
+    mutating func run() throws {
+        var source = try TextInput(texts: texts, input)
+        let tokenizer = try EmbeddingModel(path: try ModelOptions.path(model)).tokenizer
+        let window = maxTokens.map {
+            Truncation(
+                maximumTokenCount: $0, direction: truncation == .left ? .left : .right)
+        }
+        var sink = try ByteSink(path: nil, needsSeek: false)
+        var json = JSONWriter()
+        while true {
+            let chunk = try source.next(2048)
+            if chunk.isEmpty { break }
+            for text in chunk {
+                json.removeAll()
+                if idsOnly {
+                    write(tokenizer.encodeIDs(text.text, truncation: window).ids, &json)
+                } else {
+                    write(tokenizer.encode(text.text, truncation: window), tokenizer, &json)
+                }
+                json.endLine()
+                try sink.write(json.bytes)
+            }
+            try sink.flush()
+            try Signals.check("while reading texts")
+        }
+        try sink.finish()
+    }
+
+    private func write(_ ids: [Int32], _ json: inout JSONWriter) {
+        json.beginArray()
+        for id in ids { json.integer(id) }
+        json.endArray()
+    }
+
+    private func write(_ encoding: Encoding, _ tokenizer: Tokenizer, _ json: inout JSONWriter) {
+        json.beginObject()
+        json.key("ids")
+        write(encoding.ids, &json)
+        json.key("tokens")
+        json.beginArray()
+        for id in encoding.ids { json.string(tokenizer.token(id) ?? "") }
+        json.endArray()
+        json.key("offsets")
+        json.beginArray()
+        for range in encoding.offsets {
+            json.beginArray()
+            json.integer(range.lowerBound)
+            json.integer(range.upperBound)
+            json.endArray()
+        }
+        json.endArray()
+        json.key("dropped")
+        json.integer(encoding.droppedTokenCount)
+        json.endObject()
+    }
+}

@@ -1,0 +1,91 @@
+import ArgumentParser
+import EmbeddingEngine
+import ModelConversion
+import Safetensors
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// What a command that failed says, and its exit code (sysexits.h).
+struct CommandFailure: Error {
+    enum Code: Int32 {
+        case usage = 64
+        case dataError = 65
+        case noInput = 66
+        case unavailable = 69
+        case `internal` = 70
+        case cannotCreate = 73
+        case ioError = 74
+        case noPermission = 77
+        case interrupted = 130
+    }
+
+    var code: Code
+    /// One line.
+    var message: String
+
+    init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    /// The failure that an error means; nil for those that ArgumentParser reports itself.
+    init?(_ error: any Error) {
+        switch error {
+        case let error as CommandFailure: self = error
+        case let error as FileError: self.init(file: error)
+        case let error as ModelError:
+            if case .file(let file) = error {
+                self.init(file: file)
+            } else {
+                self.init(.dataError, error.description)
+            }
+        case let error as SafetensorsError: self.init(.dataError, error.description)
+        case let error as ConversionError:
+            switch error {
+            case .file(let file): self.init(file: file)
+            case .noWeights, .noVocabulary: self.init(.noInput, error.description)
+            default: self.init(.dataError, error.description)
+            }
+        case let error as ModelComparison.Failure: self.init(.dataError, error.description)
+        case let error as EmbeddingError:
+            switch error {
+            case .maximumTokenCountOutOfRange: self.init(.usage, error.description)
+            case .textTooLong: self.init(.dataError, error.description)
+            case .model: self.init(.internal, error.description)
+            case .file(let file): self.init(file: file)
+            }
+        case let error as Errno: self.init(.ioError, error.description)
+        default: return nil
+        }
+    }
+
+    private init(file error: FileError) {
+        switch error.reason {
+        case .system(.noSuchFileOrDirectory), .system(.notDirectory):
+            self.init(.noInput, error.description)
+        case .system(.permissionDenied): self.init(.noPermission, error.description)
+        case .notRegular, .empty: self.init(.dataError, error.description)
+        case .changed, .system: self.init(.ioError, error.description)
+        }
+    }
+
+    func exit() -> Never {
+        StandardError.write("minilm: \(message)\n")
+        Glibc.exit(code.rawValue)
+    }
+}
+
+/// Messages for people.
+enum StandardError {
+    static func write(_ text: String) {
+        var text = text
+        text.withUTF8 { _ = Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
+
+    static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+}
