@@ -55,7 +55,7 @@ struct NormalizationSets {
                 steps.stripAccents && combiningClasses[part] != nil
                 ? ScalarTable.Entry.combining : 0
             if steps.stripAccents, marks.contains(part) {
-                parts.append(.init(scalar: 0, flags: ScalarTable.Entry.dropped | combining))
+                parts.append(.init(scalar: part, flags: ScalarTable.Entry.dropped | combining))
                 continue
             }
             for lowered in steps.lowercase ? lowercase[part] ?? [part] : [part] {
@@ -75,8 +75,9 @@ struct NormalizationSets {
     /// the mark's class.
     func loweredCombiningClasses(_ steps: NormalizationSteps) -> [UInt32: UInt8] {
         var classes: [UInt32: UInt8] = [:]
-        for (scalar, combiningClass) in combiningClasses where !marks.contains(scalar) {
-            for lowered in steps.lowercase ? lowercase[scalar] ?? [scalar] : [scalar] {
+        for (scalar, combiningClass) in combiningClasses {
+            classes[scalar] = combiningClass
+            for lowered in steps.lowercase ? lowercase[scalar] ?? [] : [] {
                 classes[lowered] = combiningClass
             }
         }

@@ -5,8 +5,13 @@
 struct TextNormalizer {
     private struct Mark {
         var scalar: UInt32
-        var combiningClass: UInt8
+        /// Looked up only where there are several marks to order.
+        var combiningClass: UInt8 = 0
+        /// Taken away after its place in the order is known.
+        var isDropped: Bool
         var isPunctuation: Bool
+        /// Made by a decomposition, after its first scalar: it has no place of its own in the source.
+        var isInserted: Bool
         var source: Range<Int>
     }
 
@@ -31,14 +36,16 @@ struct TextNormalizer {
         if entry.has(ScalarTable.Entry.sequence) {
             let index = Int(entry.payload)
             let count = Int(table.sequences[index].bits)
-            for part in table.sequences[index + 1..<index + 1 + count] {
-                append(part, part.payload, source, &sink)
+            for i in index + 1...index + count {
+                let part = table.sequences[i]
+                append(part, part.payload, source, isInserted: i > index + 1, &sink)
             }
         } else if entry.has(ScalarTable.Entry.hangul) {
             startNewCluster(&sink)
             Self.decomposeHangul(scalar) { sink.append($0, from: source) }
         } else {
-            append(entry, entry.payload == 0 ? scalar : entry.payload, source, &sink)
+            let payload = entry.payload == 0 ? scalar : entry.payload
+            append(entry, payload, source, isInserted: false, &sink)
         }
         if entry.has(ScalarTable.Entry.isolated) {
             startNewCluster(&sink)
@@ -53,16 +60,15 @@ struct TextNormalizer {
     }
 
     private mutating func append(
-        _ entry: ScalarTable.Entry, _ scalar: UInt32, _ source: Range<Int>,
+        _ entry: ScalarTable.Entry, _ scalar: UInt32, _ source: Range<Int>, isInserted: Bool,
         _ sink: inout some WordSink
     ) {
         let isPunctuation = entry.has(ScalarTable.Entry.punctuation)
         if entry.has(ScalarTable.Entry.combining) {
-            guard !entry.has(ScalarTable.Entry.dropped) else { return }
             pending.append(
                 Mark(
-                    scalar: scalar, combiningClass: table.combiningClass(scalar),
-                    isPunctuation: isPunctuation, source: source))
+                    scalar: scalar, isDropped: entry.has(ScalarTable.Entry.dropped),
+                    isPunctuation: isPunctuation, isInserted: isInserted, source: source))
             return
         }
         startNewCluster(&sink)
@@ -74,24 +80,44 @@ struct TextNormalizer {
         }
     }
 
+    /// Lets the marks go that waited for their order; a starter comes.
     @inline(__always)
-    private mutating func startNewCluster(_ sink: inout some WordSink) {
+    mutating func startNewCluster(_ sink: inout some WordSink) {
         if !pending.isEmpty { flushMarks(&sink) }
     }
 
     private mutating func flushMarks(_ sink: inout some WordSink) {
-        let isOrdered = zip(pending, pending.dropFirst())
-            .allSatisfy { $0.combiningClass <= $1.combiningClass }
-        if !isOrdered { sortMarks() }
-        for mark in pending { Self.emit(mark.scalar, mark.isPunctuation, mark.source, &sink) }
+        if pending.count > 1 { orderMarks() }
+        for mark in pending where !mark.isDropped {
+            Self.emit(mark.scalar, mark.isPunctuation, mark.source, &sink)
+        }
         pending.removeAll(keepingCapacity: true)
     }
 
+    /// Orders the marks, but not their sources: the first mark of the result gets the first place in the
+    /// text, as in the reference, so that tokens never run backwards.
+    ///
     /// A counting sort: stable, and linear for a text of nothing but marks.
-    private mutating func sortMarks() {
+    private mutating func orderMarks() {
+        for i in pending.indices {
+            pending[i].combiningClass = table.combiningClass(pending[i].scalar)
+        }
+        let isOrdered = zip(pending, pending.dropFirst())
+            .allSatisfy { $0.combiningClass <= $1.combiningClass }
+        if isOrdered { return }
+        let places = pending.filter { !$0.isInserted }.map(\.source)
         var buckets = [[Mark]](repeating: [], count: 256)
         for mark in pending { buckets[Int(mark.combiningClass)].append(mark) }
         pending = Array(buckets.joined())
+        var next = 0
+        var last = pending.first { $0.isInserted }?.source ?? places[0]
+        for i in pending.indices {
+            if !pending[i].isInserted {
+                last = places[next]
+                next += 1
+            }
+            pending[i].source = last
+        }
     }
 
     @inline(__always)

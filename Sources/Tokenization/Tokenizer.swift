@@ -13,6 +13,8 @@ public struct Tokenizer: Sendable {
     private let scalars: ScalarTable
     private let addedTokens: AddedTokenMatcher
     private let byteClasses: [ByteClass]
+    /// What ASCII bytes of words become.
+    private let asciiReplacements: [UInt8]
     private let continuingPrefix: [UInt8]
 
     /// What the pass does at a byte before it looks any closer.
@@ -20,6 +22,9 @@ public struct Tokenizer: Sendable {
         case word, space, punctuation, removed
         /// Part of a scalar beyond ASCII, or the first byte of an added token.
         case other
+
+        /// Whether combining marks before it are in their final order. What is removed leaves no trace.
+        @inline(__always) var isStarter: Bool { self != .other && self != .removed }
     }
 
     /// - Throws: `TokenizerError`.
@@ -54,6 +59,10 @@ public struct Tokenizer: Sendable {
             if entry == .removed { return .removed }
             if entry.has(ScalarTable.Entry.whitespace) { return .space }
             return entry.has(ScalarTable.Entry.punctuation) ? .punctuation : .word
+        }
+        asciiReplacements = (0..<256).map { byte in
+            let payload = byte < 0x80 ? scalars[UInt32(byte)].payload : 0
+            return payload == 0 ? UInt8(byte) : UInt8(truncatingIfNeeded: payload)
         }
         continuingPrefix = Array(settings.continuingSubwordPrefix.utf8)
     }
@@ -139,21 +148,52 @@ public struct Tokenizer: Sendable {
     }
 
     private func scan(_ text: UnsafeBufferPointer<UInt8>, _ words: inout WordPieceEncoder) {
+        byteClasses.withUnsafeBufferPointer { classes in
+            asciiReplacements.withUnsafeBufferPointer { replacements in
+                scan(text, classes, replacements, &words)
+            }
+        }
+    }
+
+    private func scan(
+        _ text: UnsafeBufferPointer<UInt8>, _ classes: UnsafeBufferPointer<ByteClass>,
+        _ replacements: UnsafeBufferPointer<UInt8>, _ words: inout WordPieceEncoder
+    ) {
         var normalizer = TextNormalizer(scalars)
         var position = 0
         while position < text.count {
-            let byte = text[position]
-            if byteClasses[Int(byte)] == .other {
+            let byteClass = classes[Int(text[position])]
+            if byteClass.isStarter { normalizer.startNewCluster(&words) }
+            switch byteClass {
+            case .word:
+                let start = position
+                repeat { position += 1 } while position < text.count
+                    && classes[Int(text[position])] == .word
+                words.append(
+                    ascii: UnsafeBufferPointer(rebasing: text[start..<position]), at: start,
+                    replacements: replacements)
+            case .space:
+                words.endWord()
+                position += 1
+            case .punctuation:
+                words.endWord()
+                words.append(
+                    ascii: UnsafeBufferPointer(rebasing: text[position...position]), at: position,
+                    replacements: replacements)
+                words.endWord()
+                position += 1
+            case .removed: position += 1
+            case .other:
                 if let match = addedTokens.match(text, at: position) {
                     normalizer.finish(&words)
                     words.append(tokenID: match.id, from: position..<position + match.length)
                     position += match.length
-                    continue
+                } else {
+                    let (scalar, length) = Self.scalar(text, at: position)
+                    normalizer.append(scalar, at: position..<position + length, to: &words)
+                    position += length
                 }
             }
-            let (scalar, length) = Self.scalar(text, at: position)
-            normalizer.append(scalar, at: position..<position + length, to: &words)
-            position += length
         }
         normalizer.finish(&words)
     }

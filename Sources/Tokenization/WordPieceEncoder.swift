@@ -56,33 +56,41 @@ struct WordPieceEncoder: WordSink {
 
     @inline(__always)
     mutating func append(_ scalar: UInt32, from source: Range<Int>) {
+        scalarCount += 1
+        end = source.upperBound
+        guard scalarCount <= maximumWordScalarCount else { return }
         if scalar < 0x80 {
-            append(ascii: UInt8(truncatingIfNeeded: scalar), from: source)
+            append(UInt8(truncatingIfNeeded: scalar), source)
         } else {
-            appendMultibyte(scalar, from: source)
+            // Tables and decoding give scalars only, never surrogates.
+            let encoded = UTF8.encode(Unicode.Scalar(scalar).unsafelyUnwrapped)
+            for byte in encoded.unsafelyUnwrapped { append(byte, source) }
         }
     }
 
     @inline(__always)
-    mutating func append(ascii byte: UInt8, from source: Range<Int>) {
-        scalarCount += 1
-        end = source.upperBound
-        guard scalarCount <= maximumWordScalarCount else { return }
+    private mutating func append(_ byte: UInt8, _ source: Range<Int>) {
         bytes[byteCount] = byte
         sources[byteCount] = source
         byteCount += 1
     }
 
-    private mutating func appendMultibyte(_ scalar: UInt32, from source: Range<Int>) {
-        scalarCount += 1
-        end = source.upperBound
-        guard scalarCount <= maximumWordScalarCount else { return }
-        // Tables and decoding give scalars only, never surrogates.
-        for byte in UTF8.encode(Unicode.Scalar(scalar).unsafelyUnwrapped).unsafelyUnwrapped {
-            bytes[byteCount] = byte
-            sources[byteCount] = source
-            byteCount += 1
+    /// Adds ASCII bytes that stand in the source as they are, from `start`, each replaced by its entry of
+    /// `replacements`.
+    @inline(__always)
+    mutating func append(
+        ascii run: UnsafeBufferPointer<UInt8>, at start: Int,
+        replacements: UnsafeBufferPointer<UInt8>
+    ) {
+        let count = min(run.count, maximumWordScalarCount - scalarCount)
+        scalarCount += run.count
+        end = start + run.count
+        guard count > 0 else { return }
+        for i in 0..<count { bytes[byteCount + i] = replacements[Int(run[i])] }
+        if recordsOffsets {
+            for i in 0..<count { sources[byteCount + i] = start + i..<start + i + 1 }
         }
+        byteCount += count
     }
 
     @inline(__always)
@@ -103,7 +111,7 @@ struct WordPieceEncoder: WordSink {
             byteCount = 0
             scalarCount = 0
         }
-        let wordStart = sources[0].lowerBound
+        let wordStart = recordsOffsets ? sources[0].lowerBound : end
         guard scalarCount <= maximumWordScalarCount else {
             append(tokenID: unknownID, from: wordStart..<end)
             return
@@ -118,8 +126,10 @@ struct WordPieceEncoder: WordSink {
                 append(tokenID: unknownID, from: wordStart..<end)
                 return
             }
-            let last = sources[piece.end - 1]
-            append(tokenID: piece.id, from: sources[start].lowerBound..<last.upperBound)
+            let source =
+                recordsOffsets
+                ? sources[start].lowerBound..<sources[piece.end - 1].upperBound : 0..<0
+            append(tokenID: piece.id, from: source)
             start = piece.end
         }
     }

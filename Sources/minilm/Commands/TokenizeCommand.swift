@@ -31,6 +31,9 @@ struct TokenizeCommand: ParsableCommand {
     @Flag(help: "Print ids alone, as a JSON array a text.")
     var idsOnly = false
 
+    @Flag(help: "Print the rate on one thread instead of tokens, as JSON.")
+    var timeOnly = false
+
     func validate() throws {
         if let maxTokens, maxTokens < 2 {
             throw ValidationError("--max-tokens must be at least 2, the special tokens.")
@@ -47,6 +50,7 @@ struct TokenizeCommand: ParsableCommand {
             Truncation(
                 maximumTokenCount: $0, direction: truncation == .left ? .left : .right)
         }
+        if timeOnly { return try time(&source, tokenizer, window) }
         var sink = try ByteSink(path: nil, needsSeek: false)
         var json = JSONWriter()
         while true {
@@ -66,6 +70,40 @@ struct TokenizeCommand: ParsableCommand {
             try Signals.check("while reading texts")
         }
         try sink.finish()
+    }
+
+    private func time(
+        _ source: inout TextInput, _ tokenizer: Tokenizer, _ window: Truncation?
+    ) throws {
+        var (texts, bytes, tokens) = (0, 0, 0)
+        var elapsed = Duration.zero
+        while true {
+            let chunk = try source.next(2048)
+            if chunk.isEmpty { break }
+            elapsed += ContinuousClock().measure {
+                for text in chunk {
+                    tokens += tokenizer.encodeIDs(text.text, truncation: window).ids.count
+                }
+            }
+            texts += chunk.count
+            bytes += chunk.reduce(0) { $0 + $1.text.utf8.count }
+            try Signals.check("after \(texts) texts")
+        }
+        let seconds = max(elapsed.seconds, 1e-9)
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("texts")
+        json.integer(texts)
+        json.key("bytes")
+        json.integer(bytes)
+        json.key("tokens")
+        json.integer(tokens)
+        json.key("seconds")
+        json.number(seconds)
+        json.key("megabytes_per_second")
+        json.number(Double(bytes) / seconds / 1e6)
+        json.endObject()
+        print(String(decoding: json.bytes, as: UTF8.self))
     }
 
     private func write(_ ids: [Int32], _ json: inout JSONWriter) {
