@@ -1,11 +1,11 @@
 /// Groups texts into batches by a budget of tokens.
-enum BatchPlanner {
+package enum BatchPlanner {
     /// - Parameters:
     ///   - lengths: tokens of each text.
     ///   - tokenBudget: the most tokens of a batch; a text beyond it gets a batch of its own.
     /// - Returns: indexes of texts, a list a batch: long texts first, so that the last batches are
     ///   small and all threads end together.
-    static func batches(lengths: [Int], tokenBudget: Int) -> [[Int]] {
+    package static func batches(lengths: [Int], tokenBudget: Int) -> [[Int]] {
         // Sorting is stable by index, so that the same texts always make the same batches.
         let order = lengths.indices.sorted {
             (lengths[$1], $0) < (lengths[$0], $1)

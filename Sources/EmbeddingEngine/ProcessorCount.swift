@@ -21,7 +21,7 @@ public enum ProcessorCount {
     /// none.
     ///
     /// The line reads `Cpus_allowed: ffffffff,00000003`, in hexadecimal.
-    static func affinity(status: String?) -> Int? {
+    package static func affinity(status: String?) -> Int? {
         guard
             let line = status?.split(separator: "\n").first(where: {
                 $0.hasPrefix("Cpus_allowed:")
@@ -36,7 +36,7 @@ public enum ProcessorCount {
     /// - Parameters:
     ///   - v2: the text of cgroup v2's `cpu.max`: "QUOTA PERIOD" or "max PERIOD", in microseconds.
     ///   - v1Quota: cgroup v1's `cpu.cfs_quota_us`, -1 for none.
-    static func quota(v2: String?, v1Quota: String?, v1Period: String?) -> Int? {
+    package static func quota(v2: String?, v1Quota: String?, v1Period: String?) -> Int? {
         if let fields = v2?.split(whereSeparator: \.isWhitespace), fields.count == 2 {
             return whole(Int(fields[0]), Int(fields[1]))
         }

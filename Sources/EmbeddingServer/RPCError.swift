@@ -7,7 +7,9 @@ struct RPCError: Error, Equatable {
     var data: [JSONValue.Member] = []
 
     static func notJSON(_ error: JSONError) -> RPCError {
-        RPCError(code: -32700, message: "the line is \(error)")
+        // RFC 8259 allows repeated keys; what they would mean here nobody can say.
+        if case .duplicateKey = error { return .notRequest(error.description) }
+        return RPCError(code: -32700, message: "the line is \(error)")
     }
 
     static func notRequest(_ reason: String) -> RPCError {

@@ -23,7 +23,7 @@ extension JSONValue {
         }
         switch Int(status) {
         case json_ok: self = builder.root
-        case json_stopped: throw builder.failure ?? .malformed(offset: offset, reason: "stopped")
+        case json_stopped: throw builder.failure ?? .invalidUTF8(offset: offset)
         case json_bad_encoding: throw .invalidUTF8(offset: offset)
         default:
             throw .malformed(
@@ -56,8 +56,9 @@ private final class JSONTreeBuilder {
         /// The keys of an object that has many; few are searched one by one.
         var keys: Set<[UInt8]> = []
 
-        mutating func insertKey(_ bytes: UnsafeRawBufferPointer) -> Bool {
-            key = String(decoding: bytes, as: UTF8.self)
+        /// False when the object has the key already.
+        mutating func insertKey(_ name: String, _ bytes: UnsafeRawBufferPointer) -> Bool {
+            key = name
             guard members.count >= 16 else {
                 return !members.contains { $0.key.utf8.elementsEqual(bytes) }
             }
@@ -67,6 +68,7 @@ private final class JSONTreeBuilder {
     }
 
     private(set) var root = JSONValue.null
+    /// Why a callback stopped the parse; nil for a string that is not UTF-8.
     private(set) var failure: JSONError?
     private var stack: [Container] = []
     private let depthLimit: Int
@@ -100,11 +102,18 @@ private final class JSONTreeBuilder {
     }
 
     private func key(_ bytes: UnsafeRawBufferPointer) -> Int32 {
-        guard stack[stack.count - 1].insertKey(bytes) else {
-            failure = .duplicateKey(stack[stack.count - 1].key)
+        guard let name = String(validating: bytes, as: UTF8.self) else { return 0 }
+        guard stack[stack.count - 1].insertKey(name, bytes) else {
+            failure = .duplicateKey(name)
             return 0
         }
         return 1
+    }
+
+    /// The parser lets an escaped low surrogate through that has no high one before it.
+    private func string(_ bytes: UnsafeRawBufferPointer) -> Int32 {
+        guard let text = String(validating: bytes, as: UTF8.self) else { return 0 }
+        return add(.string(text))
     }
 
     private static func builder(_ context: UnsafeMutableRawPointer?) -> JSONTreeBuilder {
@@ -117,10 +126,7 @@ private final class JSONTreeBuilder {
         integer_value: { builder($0).add(.integer($1)) },
         unsigned_value: { builder($0).add(.unsigned($1)) },
         double_value: { builder($0).add(.number($1)) },
-        string_value: {
-            let bytes = UnsafeRawBufferPointer(start: $1, count: $2)
-            return builder($0).add(.string(String(decoding: bytes, as: UTF8.self)))
-        },
+        string_value: { builder($0).string(UnsafeRawBufferPointer(start: $1, count: $2)) },
         object_start: { builder($0).open(isObject: true) },
         object_key: { builder($0).key(UnsafeRawBufferPointer(start: $1, count: $2)) },
         object_end: { builder($0).close() },

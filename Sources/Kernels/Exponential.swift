@@ -3,7 +3,7 @@
 /// x = n ln 2 + r with |r| ≤ ln 2 / 2, and e^r by a polynomial of degree 6 (Chebyshev fit of (e^r -
 /// 1 - r) / r²). The relative error is below 1.2e-7, one unit in the last place.
 @inline(__always)
-func exponential(_ x: Vector) -> Vector {
+package func exponential(_ x: SIMD8<Float>) -> SIMD8<Float> {
     // Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits.
     let shift = Vector(repeating: 12_582_912)
     let shifted = x * 1.442_695_04 + shift

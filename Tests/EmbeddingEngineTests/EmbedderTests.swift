@@ -1,0 +1,156 @@
+import EmbeddingEngine
+import Synchronization
+import Testing
+import TestSupport
+import Tokenization
+import Transformer
+
+@Suite struct EmbedderTests {
+    private let texts = try! TinyModel.expectations().map(\.text)
+
+    @Test(arguments: [1, 2, 5], [1, 7, 1024])
+    func vectorsComeInTheTextsOrder(threads: Int, batchTokens: Int) throws {
+        let embedder = try TinyModel.embedder(threads: threads, batchTokens: batchTokens)
+        let many = (0..<20).flatMap { _ in texts }
+        let embeddings = try embedder.embed(many)
+        let expected = try TinyModel.expectations()
+        #expect(embeddings.count == many.count)
+        for i in many.indices {
+            let vector = try #require(expected[i % texts.count].vectors["mean_normalized"])
+            #expect(embeddings.tokenCounts[i] == expected[i % texts.count].ids.count)
+            for (a, b) in zip(embeddings[i], vector) { #expect(abs(a - b) < 2e-6) }
+        }
+    }
+
+    @Test func noTextsAreNoWork() throws {
+        let embeddings = try TinyModel.embedder().embed([])
+        #expect(embeddings.count == 0)
+        #expect(embeddings.vectors.isEmpty)
+    }
+
+    @Test func manyCallersShareOneEmbedder() async throws {
+        let embedder = try TinyModel.embedder()
+        let expected = try embedder.embed(texts).vectors
+        await withTaskGroup(of: [Float]?.self) { group in
+            for _ in 0..<20 {
+                group.addTask { [texts] in try? embedder.embed(texts).vectors }
+            }
+            for await vectors in group { #expect(vectors == expected) }
+        }
+    }
+
+    @Test func normalizationCanBeTurnedOff() throws {
+        var request = Embedder.Request()
+        request.normalize = false
+        let raw = try TinyModel.embedder().embed(texts, request)
+        let expected = try TinyModel.expectations()
+        for i in texts.indices {
+            let vector = try #require(expected[i].vectors["mean"])
+            for (a, b) in zip(raw[i], vector) { #expect(abs(a - b) < 1e-5) }
+        }
+    }
+
+    @Test func theWindowIsTheModelsUnlessAskedOtherwise() throws {
+        let embedder = try TinyModel.embedder()
+        let long = String(repeating: "cat ", count: 60)
+        var request = Embedder.Request()
+        #expect(try embedder.embed([long]).tokenCounts == [32])
+        #expect(try embedder.embed([long]).droppedTokenCounts == [30])
+        request.maximumTokenCount = 48
+        #expect(try embedder.embed([long], request).tokenCounts == [48])
+        for count in [1, 49] {
+            request.maximumTokenCount = count
+            #expect(throws: EmbeddingError.maximumTokenCountOutOfRange(count, largest: 48)) {
+                try embedder.embed([long], request)
+            }
+        }
+        request = Embedder.Request()
+        request.truncates = false
+        #expect(throws: EmbeddingError.textTooLong(index: 1, tokenCount: 62, limit: 32)) {
+            try embedder.embed(["cat", long], request)
+        }
+    }
+
+    @Test func leftTruncationKeepsTheEnd() throws {
+        let embedder = try TinyModel.embedder()
+        var request = Embedder.Request()
+        request.truncationDirection = .left
+        let long = String(repeating: "dog ", count: 60)
+        let kept = String(repeating: "dog ", count: 29) + "fox"
+        let cut = try embedder.embed([long + "fox"], request)
+        let whole = try embedder.embed([kept], request)
+        for (a, b) in zip(cut.vectors, whole.vectors) { #expect(abs(a - b) < 1e-6) }
+    }
+}
+
+@Suite struct BatchPlannerTests {
+    @Test func batchesStayWithinTheBudgetAndHoldEveryTextOnce() {
+        var generator = SeededGenerator(seed: 1)
+        for budget in [1, 16, 100, 1024] {
+            let lengths = (0..<300).map { _ in Int.random(in: 2...256, using: &generator) }
+            let batches = BatchPlanner.batches(lengths: lengths, tokenBudget: budget)
+            #expect(batches.flatMap { $0 }.sorted() == Array(lengths.indices))
+            for batch in batches {
+                #expect(batch.count == 1 || batch.reduce(0) { $0 + lengths[$1] } <= budget)
+            }
+        }
+        #expect(BatchPlanner.batches(lengths: [], tokenBudget: 10).isEmpty)
+    }
+}
+
+@Suite struct ProcessorCountTests {
+    @Test(
+        arguments: [
+            ("max 100000\n", nil, nil, nil), ("150000 100000\n", nil, nil, 2),
+            ("50000 100000", nil, nil, 1),
+            (nil, "-1\n", "100000\n", nil), (nil, "400000\n", "100000\n", 4), (nil, nil, nil, nil),
+            ("garbage", "200000", "100000", 2),
+        ] as [(String?, String?, String?, Int?)])
+    func quotasRoundUp(v2: String?, quota: String?, period: String?, expected: Int?) {
+        #expect(ProcessorCount.quota(v2: v2, v1Quota: quota, v1Period: period) == expected)
+    }
+
+    @Test(
+        arguments: [
+            ("Name:\tx\nCpus_allowed:\t3\nCpus_allowed_list:\t0-1\n", 2),
+            ("Cpus_allowed:\tffffffff,00000001\n", 33), ("Cpus_allowed:\t0\n", nil), ("", nil),
+            (nil, nil),
+        ] as [(String?, Int?)])
+    func theAffinityMaskIsCounted(status: String?, expected: Int?) {
+        #expect(ProcessorCount.affinity(status: status) == expected)
+    }
+}
+
+@Suite struct ComputeGroupTests {
+    @Test(arguments: [1, 2, 3, 16])
+    func everyIndexRunsOnceOnAThreadOfTheGroup(threads: Int) {
+        let group = ComputeGroup(threadCount: threads)
+        for count in [0, 1, 2, 100] {
+            let seen = Mutex([Int]())
+            group.run(count: count) { worker, index in
+                #expect((0..<threads).contains(worker))
+                seen.withLock { $0.append(index) }
+            }
+            #expect(seen.withLock { $0.sorted() } == Array(0..<count))
+        }
+    }
+
+    @Test func manyRunsAndCallersDoNotBlock() async {
+        let group = ComputeGroup(threadCount: 4)
+        let total = Counter()
+        await withTaskGroup(of: Void.self) { tasks in
+            for _ in 0..<8 {
+                tasks.addTask {
+                    for _ in 0..<500 {
+                        group.run(count: 5) { _, _ in total.value.add(1, ordering: .relaxed) }
+                    }
+                }
+            }
+        }
+        #expect(total.value.load(ordering: .relaxed) == 8 * 500 * 5)
+    }
+}
+
+private final class Counter: Sendable {
+    let value = Atomic<Int>(0)
+}
