@@ -74,7 +74,11 @@ let package = Package(
             ]),
         .testTarget(
             name: "EmbeddingServerTests",
-            dependencies: ["EmbeddingServer", "JSON", "TestSupport"]),
+            dependencies: [
+                "EmbeddingServer", "JSON", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
         .testTarget(name: "CommandTests", dependencies: ["JSON", "TestSupport", "minilm"]),
     ],
     swiftLanguageModes: [.v6],

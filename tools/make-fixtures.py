@@ -74,8 +74,9 @@ def tiny():
     config = BertConfig(vocab_size=len(vocab), hidden_size=24, num_hidden_layers=2, num_attention_heads=4, intermediate_size=40,
                         max_position_embeddings=48, attn_implementation="eager")
     model = BertModel(config, add_pooling_layer=False).eval()
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.4)
+    for name, parameter in model.named_parameters():  # so that vectors of different texts differ much
+        scale = 0.2 if parameter.dim() == 1 else 2 / parameter.shape[-1] ** 0.5
+        torch.nn.init.normal_(parameter, mean=1.0 if "LayerNorm.weight" in name else 0.0, std=scale)
     state = {k: v.contiguous() for k, v in model.state_dict().items() if "position_ids" not in k and "token_type_ids" not in k}
     save_file(state, f"{directory}/model.safetensors")
     dump = lambda name, value: json.dump(value, open(f"{directory}/{name}", "w"), indent=1)
@@ -108,6 +109,8 @@ def tiny():
         tensors |= {f"attention.{i}": a[0].contiguous() for i, a in enumerate(out.attentions)}
         tensors["ids"] = torch.tensor(rows[2]["ids"], dtype=torch.int32)
         save_file(tensors, f"{OUT}/tiny-bert-activations.safetensors", metadata={"text": texts[2]})
+    for name in ("model.safetensors", "../tiny-bert-activations.safetensors"):
+        os.chmod(f"{directory}/{name}", 0o644)
     json.dump(rows, open(f"{OUT}/tiny-bert.json", "w"), indent=0)
 
 

@@ -14,12 +14,13 @@ public struct LineReader {
         /// A line over the limit; its bytes were read and forgotten.
         case tooLong(byteCount: Int)
         case end
-        /// A signal came while waiting; what was read is kept.
+        /// The interruption came before the next line did; what was read is kept.
         case interrupted
     }
 
     public let descriptor: FileDescriptor
     private let lineLimit: Int
+    private let interruption: FileDescriptor?
     private var buffer: [UInt8] = []
     /// Where the unread part of `buffer` begins, and how far it was searched for a newline.
     private var start = 0
@@ -29,9 +30,13 @@ public struct LineReader {
     private var isAtEnd = false
     private static let blockSize = 1 << 16
 
-    public init(_ descriptor: FileDescriptor, lineLimit: Int) {
+    /// - Parameter interruption: becomes readable when reading shall stop; a signal handler's pipe.
+    public init(
+        _ descriptor: FileDescriptor, lineLimit: Int, interruption: FileDescriptor? = nil
+    ) {
         self.descriptor = descriptor
         self.lineLimit = lineLimit
+        self.interruption = interruption
     }
 
     /// The next line. Blocks until there is one.
@@ -91,8 +96,24 @@ public struct LineReader {
         }
     }
 
-    /// Reads a block; false when a signal came first.
+    /// Waits for input; false when the interruption came first.
+    ///
+    /// A signal alone would not do: one that comes just before the read would be missed.
+    private func waitForInput() throws(Errno) -> Bool {
+        guard let interruption else { return true }
+        var polls = [
+            pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: interruption.rawValue, events: Int16(POLLIN), revents: 0),
+        ]
+        while poll(&polls, 2, -1) < 0 {
+            guard errno == EINTR else { throw Errno(rawValue: errno) }
+        }
+        return polls[1].revents == 0
+    }
+
+    /// Reads a block; false when the interruption came first.
     private mutating func fill() throws(Errno) -> Bool {
+        guard try waitForInput() else { return false }
         if start > 0, start >= buffer.count / 2 {
             buffer.removeSubrange(..<start)
             searched -= start
@@ -108,7 +129,7 @@ public struct LineReader {
         if count < 0 { failure = Errno(rawValue: errno) }
         buffer.removeLast(size - max(0, count))
         if let failure {
-            if failure == .interrupted { return false }
+            if failure == .interrupted { return true }
             throw failure
         }
         isAtEnd = count == 0

@@ -43,17 +43,20 @@ public struct Server {
 
     /// - Parameters:
     ///   - output: gets protocol lines and nothing else.
-    ///   - isStopping: asked between lines, and when a signal interrupts the wait for one.
+    ///   - interruption: becomes readable when the server shall stop; see ``LineReader``.
+    ///   - isStopping: asked between lines, and when the interruption ends the wait for one.
     public init(
         _ embedder: Embedder, input: FileDescriptor, output: FileDescriptor, limits: Limits,
-        logger: Logger, isStopping: @escaping @Sendable () -> Bool
+        logger: Logger, interruption: FileDescriptor? = nil,
+        isStopping: @escaping @Sendable () -> Bool
     ) {
         self.embedder = embedder
         self.limits = limits
         self.output = output
         self.logger = logger
         self.isStopping = isStopping
-        self.input = LineReader(input, lineLimit: limits.lineByteCount)
+        self.input = LineReader(
+            input, lineLimit: limits.lineByteCount, interruption: interruption)
     }
 
     /// Serves until the input ends, a client says `shutdown`, or ``isStopping``.

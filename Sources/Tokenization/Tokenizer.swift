@@ -167,7 +167,9 @@ public struct Tokenizer: Sendable {
             switch byteClass {
             case .word:
                 let start = position
-                repeat { position += 1 } while position < text.count
+                repeat {
+                    position += 1
+                } while position < text.count
                     && classes[Int(text[position])] == .word
                 words.append(
                     ascii: UnsafeBufferPointer(rebasing: text[start..<position]), at: start,

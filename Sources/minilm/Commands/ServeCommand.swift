@@ -66,7 +66,8 @@ struct ServeCommand: ParsableCommand {
             ?? Environment.int("MINILM_MAX_CLIENT_BATCH_SIZE", 1...Int.max) ?? limits.textCount
         var server = Server(
             try model.embedder(), input: .standardInput, output: output, limits: limits,
-            logger: logger, isStopping: { Signals.isStopRequested })
+            logger: logger, interruption: Signals.stopRequests,
+            isStopping: { Signals.isStopRequested })
         let end = try server.run()
         logger.info("ended", metadata: ["reason": "\(end)"])
     }

@@ -152,7 +152,8 @@ struct TextInput {
         }
         return Source(
             name: path == "-" ? "standard input" : path,
-            reader: LineReader(descriptor, lineLimit: options.maxLineBytes))
+            reader: LineReader(
+                descriptor, lineLimit: options.maxLineBytes, interruption: Signals.stopRequests))
     }
 
     /// The next line of the current source; nil at its end.

@@ -1,4 +1,5 @@
 import Synchronization
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -12,11 +13,22 @@ import Synchronization
 /// that a mapped file was truncated by someone else: nothing can go on, but the process says so.
 enum Signals {
     private static let requested = Atomic<Int>(0)
+    /// The write end of the pipe below.
+    private static let pipeEnd = Atomic<Int32>(-1)
+
+    /// Becomes readable with the first request, for waits that a signal must end.
+    static let stopRequests: FileDescriptor? = {
+        var ends: [Int32] = [0, 0]
+        guard pipe(&ends) == 0 else { return nil }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        pipeEnd.store(ends[1], ordering: .releasing)
+        return FileDescriptor(rawValue: ends[0])
+    }()
 
     static var isStopRequested: Bool { requested.load(ordering: .relaxed) != 0 }
 
     static func install() {
-        // No SA_RESTART: a read that waits for input must return.
+        _ = stopRequests
         handle(SIGINT) { signal in Signals.request(signal) }
         handle(SIGTERM) { signal in Signals.request(signal) }
         handle(SIGBUS) { _ in
@@ -32,6 +44,8 @@ enum Signals {
 
     private static func request(_ signal: Int32) {
         if requested.wrappingAdd(1, ordering: .relaxed).oldValue > 0 { _exit(128 + signal) }
+        var byte: UInt8 = 1
+        _ = write(pipeEnd.load(ordering: .acquiring), &byte, 1)
     }
 
     private static func handle(_ signal: Int32, _ handler: @escaping @convention(c) (Int32) -> Void)
@@ -40,6 +54,11 @@ enum Signals {
         action.__sigaction_handler.sa_handler = handler
         sigemptyset(&action.sa_mask)
         sigaction(signal, &action, nil)
+        // A host that spawned the program from a thread with blocked signals left them blocked.
+        var set = sigset_t()
+        sigemptyset(&set)
+        sigaddset(&set, signal)
+        pthread_sigmask(SIG_UNBLOCK, &set, nil)
     }
 
     /// - Throws: `CommandFailure` once a signal has asked for the end.

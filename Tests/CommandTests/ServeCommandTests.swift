@@ -1,0 +1,94 @@
+import Foundation
+import JSON
+import Testing
+import TestSupport
+
+@Suite struct ServeCommandTests {
+    private static let request = #"{"id":1,"method":"embed","params":{"input":"cat"}}"# + "\n"
+
+    @Test func answersUntilTheInputEnds() throws {
+        let result = try Program.run(
+            "serve", input: Self.request + "garbage\n" + #"{"id":2,"method":"info"}"#)
+        #expect(result.status == 0)
+        #expect(result.errors == "")
+        let answers = try result.lines.map { try JSONValue(parsing: Array($0.utf8)) }
+        #expect(answers.map { $0["id"] } == [.integer(1), .null, .integer(2)])
+        #expect(answers[1]["error"]?["code"]?.int == -32700)
+    }
+
+    @Test func logsGoToStandardError() throws {
+        let result = try Program.run("serve", "--log-level", "info", input: Self.request)
+        #expect(result.errors.contains("serving"))
+        #expect(result.lines.count == 1)
+    }
+
+    @Test func aRequestIsAnsweredWhileTheInputIsOpen() throws {
+        let (process, input, output) = try start()
+        for _ in 0..<3 {
+            try input.write(contentsOf: Data(Self.request.utf8))
+            #expect(try JSONValue(parsing: Array(readLine(output)))["id"] == .integer(1))
+        }
+        try input.write(contentsOf: Data("{\"id\":9,\"method\":\"shutdown\"}\n".utf8))
+        #expect(try JSONValue(parsing: Array(readLine(output)))["result"] == .null)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+    }
+
+    @Test func aClosedOutputEndsItQuietly() throws {
+        let (process, input, output) = try start()
+        try output.close()
+        try input.write(contentsOf: Data(Self.request.utf8))
+        process.waitUntilExit()
+        #expect(process.terminationReason == .exit)
+        #expect(process.terminationStatus == 0)
+    }
+
+    @Test func aTerminationSignalEndsItWithZero() throws {
+        let (process, input, output) = try start()
+        try input.write(contentsOf: Data(Self.request.utf8))
+        _ = try readLine(output)
+        process.terminate()
+        process.waitUntilExit()
+        #expect(process.terminationReason == .exit)
+        #expect(process.terminationStatus == 0)
+    }
+
+    @Test func aModelTruncatedWhileMappedIsNoSilentDeath() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path("model")
+        try FileManager.default.copyItem(atPath: TinyModel.path, toPath: path)
+        let (process, input, output) = try start(model: path)
+        try input.write(contentsOf: Data(Self.request.utf8))
+        #expect(try JSONValue(parsing: Array(readLine(output)))["result"] != nil)
+        let file = try #require(FileHandle(forWritingAtPath: path))
+        try file.truncate(atOffset: 4096)
+        try input.write(contentsOf: Data(Self.request.utf8))
+        let answer = try JSONValue(parsing: Array(readLine(output)))
+        #expect(answer["error"]?["code"]?.int == -32603)
+        #expect(
+            answer["error"]?["message"]?.string
+                == "\(path): the file was changed while it was in use")
+        try input.close()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+    }
+
+    private func start(
+        model: String = TinyModel.path
+    ) throws -> (process: Process, input: FileHandle, output: FileHandle) {
+        let process = Process()
+        process.executableURL = TestFiles.program
+        process.arguments = ["serve", "--model", model]
+        let (input, output) = (Pipe(), Pipe())
+        process.standardInput = input
+        process.standardOutput = output
+        try process.run()
+        return (process, input.fileHandleForWriting, output.fileHandleForReading)
+    }
+
+    private func readLine(_ file: FileHandle) throws -> Data {
+        var line = Data()
+        while line.last != 0x0A { line += try #require(try file.read(upToCount: 1)) }
+        return line
+    }
+}
