@@ -1,6 +1,7 @@
 // RapidJSON's SAX reader behind a C interface.
 #include "CRapidJSON.h"
 
+#include <cstdint>
 #include <cstring>
 
 #include <rapidjson/error/en.h>
@@ -18,7 +19,11 @@ struct Handler {
     bool Int(int value) { return call.integer_value(context, value) != 0; }
     bool Uint(unsigned value) { return call.integer_value(context, value) != 0; }
     bool Int64(int64_t value) { return call.integer_value(context, value) != 0; }
-    bool Uint64(uint64_t value) { return call.unsigned_value(context, value) != 0; }
+    // The reader reports every positive number beyond 32 bits here.
+    bool Uint64(uint64_t value) {
+        return value <= INT64_MAX ? call.integer_value(context, static_cast<int64_t>(value)) != 0
+                                  : call.unsigned_value(context, value) != 0;
+    }
     bool Double(double value) { return call.double_value(context, value) != 0; }
     bool RawNumber(const char *, rapidjson::SizeType, bool) { return false; }
     bool String(const char *bytes, rapidjson::SizeType count, bool) {
