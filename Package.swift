@@ -52,7 +52,12 @@ let package = Package(
             ]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"]),
-        .testTarget(name: "SafetensorsTests", dependencies: ["JSON", "Safetensors", "TestSupport"]),
+        .testTarget(
+            name: "SafetensorsTests",
+            dependencies: [
+                "JSON", "Safetensors", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
         .testTarget(
             name: "TokenizationTests",
@@ -68,6 +73,8 @@ let package = Package(
             name: "ModelConversionTests",
             dependencies: [
                 "EmbeddingEngine", "JSON", "ModelConversion", "Safetensors", "TestSupport",
+                "Tokenization", "Transformer",
+                .product(name: "SystemPackage", package: "swift-system"),
             ]),
         .testTarget(
             name: "EmbeddingServerTests",
