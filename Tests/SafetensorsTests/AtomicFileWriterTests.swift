@@ -74,6 +74,20 @@ struct AtomicFileWriterTests {
         #expect(try names() == ["f"])
     }
 
+    @Test func writersOfOnePathDoNotMix() throws {
+        let path = directory.path("f")
+        let first = try AtomicFileWriter(path: path)
+        try first.write([1, 1, 1, 1])
+        let second = try AtomicFileWriter(path: path)
+        try second.write([2])
+        try first.commit()
+        #expect(try contents(path) == [1, 1, 1, 1])
+        try second.write([2])
+        try second.commit()
+        #expect(try contents(path) == [2, 2])
+        #expect(try names() == ["f"])
+    }
+
     @Test func readerOfTheOldFileKeepsIt() throws {
         let path = try directory.write("f", [1, 2, 3])
         let old = try MappedFile(path: path)
