@@ -24,23 +24,36 @@ struct Mutator {
             [UInt8](repeating: 0xFF, count: 8), [UInt8](repeating: 0, count: 8),
         ]
 
-    /// A damaged copy. Where the header changes its length, its length is corrected half of the
-    /// time: otherwise no damage behind it would ever be read.
+    /// A damaged copy. Where the header is damaged, its length and padding are put right most of
+    /// the time: otherwise no damage behind it would ever be read.
     mutating func mutate(_ file: [UInt8], headerEnd: Int) -> [UInt8] {
+        var length = Array(file[..<8])
         var header = Array(file[8..<headerEnd])
         var data = Array(file[headerEnd...])
-        var length = Array(file[..<8])
         for _ in 0..<Int.random(in: 1...3, using: &generator) {
-            switch Int.random(in: 0..<10, using: &generator) {
+            switch Int.random(in: 0..<20, using: &generator) {
             case 0: damage(&length)
-            case 1...7: damage(&header)
-            default: damage(&data)
+            case 1: damage(&data)
+            case 2..<8: overwriteData(&data)
+            default: damage(&header)
             }
         }
-        if length == Array(file[..<8]), Bool.random(using: &generator) {
+        if length == Array(file[..<8]), Int.random(in: 0..<4, using: &generator) > 0 {
+            header.removeLast(header.reversed().prefix { $0 == 0x20 }.count)
+            header += [UInt8](repeating: 0x20, count: -(8 + header.count) & 63)
             length = withUnsafeBytes(of: UInt64(header.count).littleEndian, Array.init)
         }
         return length + header + data
+    }
+
+    /// Other values in place; a converted model begins with its vocabulary.
+    private mutating func overwriteData(_ data: inout [UInt8]) {
+        guard !data.isEmpty else { return }
+        let limit = Bool.random(using: &generator) ? min(1024, data.count) : data.count
+        let position = Int.random(in: 0..<limit, using: &generator)
+        for (i, byte) in splice().enumerated() where position + i < data.count {
+            data[position + i] = byte
+        }
     }
 
     private mutating func damage(_ bytes: inout [UInt8]) {
