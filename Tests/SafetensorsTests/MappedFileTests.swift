@@ -19,7 +19,7 @@ struct MappedFileTests {
         #expect(throws: FileError(path: path, reason: .notRegular)) { try MappedFile(path: path) }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func pipeThatNobodyWritesIsNotRegular() {
         let path = directory.path("fifo")
         #expect(mkfifo(path, 0o600) == 0)
