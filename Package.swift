@@ -55,7 +55,12 @@ let package = Package(
             dependencies: ["EmbeddingEngine", "JSON", "ModelConversion"],
             path: "Tests/TestSupport"),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"]),
-        .testTarget(name: "SafetensorsTests", dependencies: ["JSON", "Safetensors", "TestSupport"]),
+        .testTarget(
+            name: "SafetensorsTests",
+            dependencies: [
+                "JSON", "Safetensors", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
         .testTarget(
             name: "TokenizationTests",
@@ -71,6 +76,8 @@ let package = Package(
             name: "ModelConversionTests",
             dependencies: [
                 "EmbeddingEngine", "JSON", "ModelConversion", "Safetensors", "TestSupport",
+                "Tokenization", "Transformer",
+                .product(name: "SystemPackage", package: "swift-system"),
             ]),
         .testTarget(
             name: "EmbeddingServerTests",

@@ -9,11 +9,15 @@ public enum Pooling {
         for i in 0..<width { out[i] *= scale }
     }
 
-    /// out ← the largest value of each column of `x` `[rows, width]`; `rows` > 0.
+    /// out ← the largest value of each column of `x` `[rows, width]`, NaN where a column has one;
+    /// `rows` > 0.
     public static func max(
         _ x: UnsafePointer<Float>, rows: Int, width: Int, into out: UnsafeMutablePointer<Float>
     ) {
-        fold(x, rows: rows, width: width, into: out, maximum)
+        fold(x, rows: rows, width: width, into: out) { a, b in
+            // A NaN in `b` is not above `a`, but must not vanish either.
+            a.replacing(with: b, where: (b .> a) .| (b .!= b))
+        }
     }
 
     @inline(__always)
@@ -34,7 +38,7 @@ public enum Pooling {
     }
 
     /// Scales `x` `[width]` to unit length; a vector shorter than 1e-12 is divided by that, as
-    /// PyTorch's `normalize` does.
+    /// PyTorch's `normalize` does. One whose length is beyond float32 becomes NaN, not 0.
     public static func normalize(_ x: UnsafeMutablePointer<Float>, width: Int) {
         var squares = Vector.zero
         let wholeWidth = width & ~(laneCount - 1)
@@ -43,7 +47,7 @@ public enum Pooling {
         }
         var total = sum(squares)
         for i in wholeWidth..<width { total += x[i] * x[i] }
-        let scale = 1 / Swift.max(total.squareRoot(), 1e-12)
+        let scale = total < .infinity ? 1 / Swift.max(total.squareRoot(), 1e-12) : .nan
         for i in 0..<width { x[i] *= scale }
     }
 

@@ -21,8 +21,10 @@ struct CheckpointDirectory {
     /// A directory below this one, as modules.json names it.
     func subdirectory(_ name: String) throws(ConversionError) -> CheckpointDirectory {
         if name.isEmpty || name == "." { return self }
-        let component = FilePath.Component(name)
-        guard let component, component.kind == .regular else {
+        // A path ends at its first NUL: what stands behind it would be ignored.
+        guard !name.utf8.contains(0), let component = FilePath.Component(name),
+            component.kind == .regular
+        else {
             throw .invalidSetting(path: file("modules.json"), key: "path", value: "\"\(name)\"")
         }
         return CheckpointDirectory(path: path.appending(component))

@@ -156,8 +156,11 @@ private struct Modules {
     private static func pooling(_ config: JSONFile) throws(ConversionError) -> PoolingMode {
         var names: [String] = []
         if let mode = config.root["pooling_mode"] {
-            names = mode.array?.compactMap(\.string) ?? mode.string.map { [$0] } ?? []
-            if names.isEmpty { throw config.invalid("pooling_mode") }
+            let modes = mode.array ?? [mode]
+            names = modes.compactMap(\.string)
+            guard !names.isEmpty, names.count == modes.count else {
+                throw config.invalid("pooling_mode")
+            }
         } else {
             let flags = [
                 ("pooling_mode_cls_token", "cls"), ("pooling_mode_mean_tokens", "mean"),

@@ -29,7 +29,7 @@ struct CheckpointWeights {
             throw .noWeights(directory: directory.path.string, found: nil)
         }
         prefix = file.tensor("bert.embeddings.word_embeddings.weight") == nil ? "" : "bert."
-        try checkNames()
+        try checkTensors()
     }
 
     /// The file's element types, for the provenance.
@@ -39,20 +39,15 @@ struct CheckpointWeights {
 
     /// All tensors of a model file, named and fused as ``BertWeights/layout(_:)`` says.
     func convert() throws(ConversionError) -> ConvertedWeights {
-        let width = settings.configuration.hiddenSize
         let converted = ConvertedWeights()
         for (name, shape) in BertWeights.layout(settings.configuration) {
             let sources = Self.sources(of: name)
             let out = converted.add(name, shape)
             var filled = 0
             for source in sources {
-                if name == "embeddings.token_type_embeddings.weight" {
-                    let all = try read(source, [settings.tokenTypeCount, width])
-                    filled = out.update(fromContentsOf: all[..<width])
-                } else {
-                    let part = try read(source, [shape[0] / sources.count] + shape.dropFirst())
-                    filled = out[filled...].update(fromContentsOf: part)
-                }
+                // Of the token types, only the first row is ours.
+                let part = try read(source).prefix(out.count / sources.count)
+                filled = out[filled...].update(fromContentsOf: part)
             }
             precondition(filled == out.count, "the sources do not fill \(name)")
         }
@@ -79,11 +74,8 @@ struct CheckpointWeights {
         return nil
     }
 
-    private func read(_ name: String, _ shape: [Int]) throws(ConversionError) -> [Float] {
+    private func read(_ name: String) throws(ConversionError) -> [Float] {
         guard let tensor = find(name) else { throw .missingTensor(prefix + name) }
-        guard tensor.shape == shape else {
-            throw .wrongShape(tensor: tensor.name, expected: shape, actual: tensor.shape)
-        }
         let bytes = file.bytes(of: tensor)
         let count = tensor.elementCount
         let elements: [Float]
@@ -116,12 +108,26 @@ struct CheckpointWeights {
         return elements
     }
 
-    /// A tensor that is not the encoder's may mean that the model computes something else.
-    private func checkNames() throws(ConversionError) {
+    /// The shape of each of the checkpoint's tensors that make one of ours.
+    private func sourceShape(_ name: String, _ shape: [Int]) -> [Int] {
+        name == "embeddings.token_type_embeddings.weight"
+            ? [settings.tokenTypeCount] + shape
+            : [shape[0] / Self.sources(of: name).count] + shape.dropFirst()
+    }
+
+    /// Checks that the tensors are those of the configuration before memory of its sizes is
+    /// allocated. A tensor that is not the encoder's may mean that the model computes something
+    /// else.
+    private func checkTensors() throws(ConversionError) {
         var used: Set<String> = []
-        for (name, _) in BertWeights.layout(settings.configuration) {
+        for (name, shape) in BertWeights.layout(settings.configuration) {
+            let expected = sourceShape(name, shape)
             for source in Self.sources(of: name) {
                 guard let tensor = find(source) else { throw .missingTensor(prefix + source) }
+                guard tensor.shape == expected else {
+                    throw .wrongShape(
+                        tensor: tensor.name, expected: expected, actual: tensor.shape)
+                }
                 used.insert(tensor.name)
             }
         }

@@ -42,7 +42,10 @@ public enum ConversionError: Error, Equatable, CustomStringConvertible {
     /// The vocabulary has fewer or more tokens than the embedding table has rows.
     case vocabularySizeMismatch(tokens: Int, embeddings: Int)
     case tokenizer(TokenizerError)
-    case model(ModelError)
+    /// The weights are finite, but the vector of a self-test text is not.
+    case nonFiniteVector(selfTest: Int)
+    /// Names and other settings that make the model's header longer than readers accept.
+    case settingsTooLong(byteCount: Int, limit: Int)
 
     public var description: String {
         switch self {
@@ -85,7 +88,10 @@ public enum ConversionError: Error, Equatable, CustomStringConvertible {
         case .vocabularySizeMismatch(let tokens, let rows):
             "the vocabulary has \(tokens) tokens, the embedding table \(rows) rows"
         case .tokenizer(let error): error.description
-        case .model(let error): error.description
+        case .nonFiniteVector(let index):
+            "the vector of self-test text \(index) is not finite: the checkpoint is damaged"
+        case .settingsTooLong(let count, let limit):
+            "the settings make a header of \(count) bytes, more than the \(limit) that are read"
         }
     }
 }

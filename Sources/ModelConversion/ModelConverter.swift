@@ -58,6 +58,9 @@ public enum ModelConverter {
         }
         settings.selfTestTexts = selfTestTexts
         let vectors = selfTestVectors(settings, tokenizer, converted)
+        if let index = vectors.firstIndex(where: { !$0.isFinite }) {
+            throw .nonFiniteVector(selfTest: index / settings.configuration.hiddenSize)
+        }
 
         var writer = SafetensorsWriter(metadata: settings.metadata)
         tokenizerTensors.add(to: &writer)
@@ -67,6 +70,10 @@ public enum ModelConverter {
         writer.add(
             EmbeddingModel.TensorName.selfTestVectors,
             [selfTestTexts.count, settings.configuration.hiddenSize], vectors)
+        guard writer.headerByteCount <= SafetensorsHeader.lengthLimit else {
+            throw .settingsTooLong(
+                byteCount: writer.headerByteCount, limit: SafetensorsHeader.lengthLimit)
+        }
         do throws(FileError) { try writer.write(to: output) } catch { throw .file(error) }
         withExtendedLifetime(converted) {}
         return settings

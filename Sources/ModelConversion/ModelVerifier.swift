@@ -30,12 +30,14 @@ public struct ModelVerification: Sendable, Equatable {
             if let tensor = model.file.tensor(name) { hash(model.file.bytes(of: tensor)) }
         }
         let layout = BertWeights.layout(model.settings.configuration)
+        let expected = try model.selfTestVectors()
+        // No comparison with a NaN fails, so the vectors to compare with are looked at too.
         nonFiniteTensor =
             try layout.first { name, shape in
                 try model.file.elements(name, .f32, shape, as: Float.self)
                     .contains { !$0.isFinite }
             }?.name
-        let expected = try model.selfTestVectors()
+            ?? (expected.allSatisfy(\.isFinite) ? nil : EmbeddingModel.TensorName.selfTestVectors)
         selfTestCount = model.settings.selfTestTexts.count
         largestDifference = 0
         guard nonFiniteTensor == nil else { return }

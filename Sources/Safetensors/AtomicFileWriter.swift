@@ -1,3 +1,4 @@
+import Synchronization
 import SystemPackage
 
 #if canImport(Glibc)
@@ -17,6 +18,8 @@ public final class AtomicFileWriter {
     private var isOpen = true
     private var buffer: [UInt8] = []
     private static let bufferSize = 1 << 20
+    /// Tells apart the writers of one process.
+    private static let count = Atomic<Int>(0)
 
     /// - Throws: `FileError`: the directory does not exist or cannot be written.
     public init(path: String) throws(FileError) {
@@ -25,12 +28,16 @@ public final class AtomicFileWriter {
         guard let name = final.lastComponent else {
             throw FileError(path: path, reason: .system(.isDirectory))
         }
+        let number = Self.count.wrappingAdd(1, ordering: .relaxed).newValue
         let temporary = final.removingLastComponent()
-            .appending(".\(name.string).\(getpid()).partial")
+            .appending(".\(name.string).\(getpid())-\(number).partial")
         temporaryPath = temporary.string
+        // What a killed process of the same number left behind is in the way; exclusive creation
+        // then follows no link.
+        unlink(temporaryPath)
         do {
             descriptor = try FileDescriptor.open(
-                temporary, .readWrite, options: [.create, .truncate, .closeOnExec],
+                temporary, .readWrite, options: [.create, .exclusiveCreate, .closeOnExec],
                 permissions: [.ownerReadWrite, .groupRead, .otherRead])
         } catch {
             throw FileError(path: path, reason: .system(error as? Errno ?? .ioError))

@@ -2,13 +2,15 @@
 public final class SafetensorsFile: Sendable {
     public let file: MappedFile
     public let header: SafetensorsHeader
-    private let tensorsByName: [String: SafetensorsHeader.Tensor]
+    /// By the UTF-8 bytes of the name: strings that differ only in their composition are equal.
+    private let tensorsByName: [[UInt8]: SafetensorsHeader.Tensor]
 
     /// - Throws: `FileError` or `SafetensorsError`.
     public init(path: String) throws {
         file = try MappedFile(path: path)
         header = try SafetensorsHeader(parsing: file.bytes)
-        tensorsByName = Dictionary(uniqueKeysWithValues: header.tensors.map { ($0.name, $0) })
+        tensorsByName = Dictionary(
+            uniqueKeysWithValues: header.tensors.map { (Array($0.name.utf8), $0) })
     }
 
     public var path: String { file.path }
@@ -17,7 +19,9 @@ public final class SafetensorsFile: Sendable {
         header.metadata.first { $0.key == key }?.value
     }
 
-    public func tensor(_ name: String) -> SafetensorsHeader.Tensor? { tensorsByName[name] }
+    public func tensor(_ name: String) -> SafetensorsHeader.Tensor? {
+        tensorsByName[Array(name.utf8)]
+    }
 
     /// The bytes of a tensor, valid as long as this file is.
     public func bytes(of tensor: SafetensorsHeader.Tensor) -> UnsafeRawBufferPointer {

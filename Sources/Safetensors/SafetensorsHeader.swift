@@ -148,13 +148,13 @@ public struct SafetensorsHeader: Sendable, Equatable {
         var end = data.lowerBound
         var previous = ""
         for tensor in tensors {
-            if tensor.fileRange.lowerBound < end, !tensor.fileRange.isEmpty {
+            if tensor.fileRange.lowerBound < end {
                 throw .offsetsOverlap(tensor: previous, other: tensor.name)
             }
             guard tensor.fileRange.lowerBound <= end else {
                 throw .hole(beforeTensor: tensor.name)
             }
-            end = max(end, tensor.fileRange.upperBound)
+            end = tensor.fileRange.upperBound
             previous = tensor.name
         }
         guard end == data.upperBound else { throw .hole(beforeTensor: nil) }

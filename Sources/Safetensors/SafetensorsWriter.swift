@@ -70,6 +70,10 @@ public struct SafetensorsWriter {
         }
     }
 
+    /// The length of the header; files whose header is longer than
+    /// ``SafetensorsHeader/lengthLimit`` cannot be read.
+    public var headerByteCount: Int { header().count }
+
     /// - Throws: `FileError`; then nothing stands at `path` that was not there before.
     public func write(to path: String) throws(FileError) {
         let file = try AtomicFileWriter(path: path)

@@ -1,7 +1,7 @@
 /// Why no tokenizer can be made of its settings.
 public enum TokenizerError: Error, Equatable, CustomStringConvertible {
     case emptyVocabulary
-    /// More tokens than 32-bit ids can count, or a token longer than 64 KiB.
+    /// 2^24 tokens or more.
     case vocabularyTooLarge
     /// A token of no bytes.
     case emptyToken(id: Int)
