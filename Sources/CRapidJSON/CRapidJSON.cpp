@@ -13,18 +13,6 @@ namespace {
 struct Handler {
     const json_handler &call;
     void *context;
-    bool has_half_surrogate = false;
-
-    // The reader accepts a \u escape of a low surrogate alone and writes it as the three bytes
-    // that it refuses when they stand in the text: ED A0..BF 80..BF.
-    bool is_utf8(const char *bytes, size_t count) {
-        const char *end = bytes + count;
-        while ((bytes = static_cast<const char *>(std::memchr(bytes, 0xED, end - bytes)))) {
-            if (static_cast<unsigned char>(bytes[1]) >= 0xA0) has_half_surrogate = true;
-            bytes += 3;
-        }
-        return !has_half_surrogate;
-    }
 
     bool Null() { return call.null_value(context) != 0; }
     bool Bool(bool value) { return call.bool_value(context, value) != 0; }
@@ -39,11 +27,11 @@ struct Handler {
     bool Double(double value) { return call.double_value(context, value) != 0; }
     bool RawNumber(const char *, rapidjson::SizeType, bool) { return false; }
     bool String(const char *bytes, rapidjson::SizeType count, bool) {
-        return is_utf8(bytes, count) && call.string_value(context, bytes, count) != 0;
+        return call.string_value(context, bytes, count) != 0;
     }
     bool StartObject() { return call.object_start(context) != 0; }
     bool Key(const char *bytes, rapidjson::SizeType count, bool) {
-        return is_utf8(bytes, count) && call.object_key(context, bytes, count) != 0;
+        return call.object_key(context, bytes, count) != 0;
     }
     bool EndObject(rapidjson::SizeType) { return call.object_end(context) != 0; }
     bool StartArray() { return call.array_start(context) != 0; }
@@ -67,7 +55,7 @@ int json_parse(const char *bytes, size_t count, const json_handler *handler, voi
     case rapidjson::kParseErrorNone:
         break;
     case rapidjson::kParseErrorTermination:
-        return events.has_half_surrogate ? json_bad_encoding : json_stopped;
+        return json_stopped;
     case rapidjson::kParseErrorStringInvalidEncoding:
     case rapidjson::kParseErrorStringUnicodeSurrogateInvalid:
         return json_bad_encoding;

@@ -30,7 +30,7 @@ public struct BertConfiguration: Sendable, Equatable {
         try Self.check(attentionHeadCount, 1...hiddenSize, "num_attention_heads")
         try Self.check(intermediateSize, 1...65_536, "intermediate_size")
         try Self.check(vocabularySize, 1...10_000_000, "vocab_size")
-        try Self.check(maximumPositionCount, 2...65_536, "max_position_embeddings")
+        try Self.check(maximumPositionCount, 2...16_384, "max_position_embeddings")
         guard hiddenSize % attentionHeadCount == 0 else {
             throw .invalidConfiguration(
                 "hidden_size \(hiddenSize) is no multiple of num_attention_heads "

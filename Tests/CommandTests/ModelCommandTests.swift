@@ -1,7 +1,7 @@
 import Foundation
 import JSON
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct ModelCommandTests {
     private let checkpoint = TestFiles.fixture("tiny-bert").path

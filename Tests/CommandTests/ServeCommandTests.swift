@@ -1,7 +1,7 @@
 import Foundation
 import JSON
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct ServeCommandTests {
     private static let request = #"{"id":1,"method":"embed","params":{"input":"cat"}}"# + "\n"

@@ -1,7 +1,7 @@
 import EmbeddingEngine
 import Synchronization
-import Testing
 import TestSupport
+import Testing
 import Tokenization
 import Transformer
 

@@ -1,8 +1,8 @@
 import EmbeddingServer
 import Foundation
 import SystemPackage
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct LineReaderTests {
     private func events(_ text: String, limit: Int) throws -> [LineReader.Event] {

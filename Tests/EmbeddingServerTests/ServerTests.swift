@@ -3,8 +3,8 @@ import Foundation
 import JSON
 import Logging
 import SystemPackage
-import Testing
 import TestSupport
+import Testing
 
 /// Runs a server over these bytes and returns how it ended and its answers, a JSON value a line.
 private func serve(

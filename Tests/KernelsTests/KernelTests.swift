@@ -1,7 +1,7 @@
 import Foundation
 import Kernels
-import Testing
 import TestSupport
+import Testing
 
 /// Widths around the vector's 8 lanes, and the model's own.
 private let widths = [1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 100, 384]

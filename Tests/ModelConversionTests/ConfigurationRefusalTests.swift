@@ -85,7 +85,7 @@ struct ConfigurationRefusalTests {
     static let ranges: [(key: String, range: ClosedRange<Int>)] = [
         ("hidden_size", 1...8192), ("num_hidden_layers", 1...256), ("num_attention_heads", 1...24),
         ("intermediate_size", 1...65_536), ("vocab_size", 1...10_000_000),
-        ("max_position_embeddings", 2...65_536),
+        ("max_position_embeddings", 2...16_384),
     ]
 
     @Test(arguments: ranges)

@@ -105,7 +105,7 @@ struct HostileModelTests {
             "vocab_size", "-9223372036854775808",
             "vocab_size -9223372036854775808 is not within 1 and 10000000"
         ),
-        ("max_position_embeddings", "1", "max_position_embeddings 1 is not within 2 and 65536"),
+        ("max_position_embeddings", "1", "max_position_embeddings 1 is not within 2 and 16384"),
         ("layer_norm_eps", "nan", "layer_norm_eps nan is not within 0 and 1"),
         ("layer_norm_eps", "inf", "layer_norm_eps inf is not within 0 and 1"),
         ("layer_norm_eps", "1e400", "layer_norm_eps inf is not within 0 and 1"),
@@ -142,9 +142,9 @@ struct HostileModelTests {
                 actual: "F32 [97, 24]")
         ),
         (
-            "max_position_embeddings", "65536",
+            "max_position_embeddings", "16384",
             .unexpectedTensor(
-                "embeddings.position_embeddings.weight", expected: "F32 [65536, 24]",
+                "embeddings.position_embeddings.weight", expected: "F32 [16384, 24]",
                 actual: "F32 [48, 24]")
         ),
     ]

@@ -1,7 +1,7 @@
 import EmbeddingEngine
 import Foundation
-import Testing
 import TestSupport
+import Testing
 import Tokenization
 
 @Suite(.enabled(if: RealModel.isPresent, "the model is not set up: run tools/setup.sh"))

@@ -1,8 +1,8 @@
 import EmbeddingEngine
 import Foundation
 import Safetensors
-import Testing
 import TestSupport
+import Testing
 import Transformer
 
 /// Computes one batch and returns a vector a sequence.
@@ -110,7 +110,7 @@ private func difference(_ a: [Float], _ b: [Float]) -> Float {
             (8, 1, 3, 1, 1, 2, "hidden_size 8 is no multiple of num_attention_heads 3"),
             (8, 1, 2, -1, 1, 2, "intermediate_size -1 is not within 1 and 65536"),
             (8, 1, 2, 1, 1 << 62, 2, "vocab_size 4611686018427387904 is not within 1 and 10000000"),
-            (8, 1, 2, 1, 1, 1, "max_position_embeddings 1 is not within 2 and 65536"),
+            (8, 1, 2, 1, 1, 1, "max_position_embeddings 1 is not within 2 and 16384"),
         ])
     func sizesThatMakeNoModelAreNamed(
         h: Int, l: Int, a: Int, i: Int, v: Int, p: Int, message: String

@@ -1,8 +1,8 @@
 import EmbeddingEngine
 import Foundation
 import Safetensors
-import Testing
 import TestSupport
+import Testing
 import Transformer
 
 /// The whole engine against the reference model: every element of every vector within 2e-6.
