@@ -9,7 +9,9 @@ import SystemPackage
     import Musl
 #endif
 
-extension Logger.Level: @retroactive ExpressibleByArgument {}
+enum LogLevel: String, ExpressibleByArgument, CaseIterable {
+    case trace, debug, info, notice, warning, error, critical
+}
 
 struct ServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -41,7 +43,7 @@ struct ServeCommand: ParsableCommand {
         help: ArgumentHelp(
             "What to log on stderr: trace, debug, info, notice, warning, error or critical.",
             valueName: "level"))
-    var logLevel = Logger.Level.error
+    var logLevel = LogLevel.error
 
     func validate() throws {
         if let maxLineBytes, maxLineBytes < 1 {
@@ -56,7 +58,7 @@ struct ServeCommand: ParsableCommand {
         Signals.ignorePipeSignal()
         let output = try takeStandardOutput()
         var logger = Logger(label: "minilm", factory: { StreamLogHandler.standardError(label: $0) })
-        logger.logLevel = logLevel
+        logger.logLevel = Logger.Level(rawValue: logLevel.rawValue) ?? .error
         var limits = Server.Limits()
         limits.lineByteCount =
             try maxLineBytes ?? Environment.int("MINILM_MAX_LINE_BYTES", 1...Int.max)
