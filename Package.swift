@@ -86,7 +86,9 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),
-        .testTarget(name: "CommandTests", dependencies: ["JSON", "TestSupport", "minilm"]),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["EmbeddingEngine", "JSON", "ModelConversion", "TestSupport", "minilm"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

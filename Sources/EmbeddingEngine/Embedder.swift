@@ -61,11 +61,14 @@ public final class Embedder: Sendable {
         self.init(try EmbeddingModel(path: modelPath), configuration)
     }
 
+    /// Hears of each batch as it is done, on any thread of the group; false stops the work.
+    public typealias BatchObserver = @Sendable (_ textCount: Int, _ tokenCount: Int) -> Bool
+
     /// The vectors of texts, in their order. A text's vector does not depend on its neighbours.
     ///
-    /// - Throws: `EmbeddingError`.
+    /// - Throws: `EmbeddingError`; `cancelled` when `onBatch` returned false.
     public func embed(
-        _ texts: [String], _ request: Request = Request()
+        _ texts: [String], _ request: Request = Request(), onBatch: BatchObserver? = nil
     ) throws(EmbeddingError) -> Embeddings {
         let limit = try window(request)
         try checkModelFile()
@@ -79,7 +82,7 @@ public final class Embedder: Sendable {
         }
         return Embeddings(
             vectors: try compute(
-                encodings, normalize: request.normalize ?? model.settings.normalize),
+                encodings, normalize: request.normalize ?? model.settings.normalize, onBatch),
             dimension: model.dimension, tokenCounts: encodings.map(\.ids.count),
             droppedTokenCounts: encodings.map(\.droppedTokenCount))
     }
@@ -114,7 +117,7 @@ public final class Embedder: Sendable {
     }
 
     private func compute(
-        _ encodings: [Encoding], normalize: Bool
+        _ encodings: [Encoding], normalize: Bool, _ onBatch: BatchObserver?
     ) throws(EmbeddingError) -> [Float] {
         let batches = BatchPlanner.batches(
             lengths: encodings.map(\.ids.count), tokenBudget: configuration.batchTokenCount)
@@ -126,7 +129,11 @@ public final class Embedder: Sendable {
             group.run(count: batches.count) { worker, index in
                 guard let rows, failure.withLock({ $0 == nil }) else { return }
                 do throws(EmbeddingError) {
-                    try self.compute(batches[index], encodings, normalize, workers[worker], rows)
+                    let batch = batches[index]
+                    try self.compute(batch, encodings, normalize, workers[worker], rows)
+                    guard let onBatch else { return }
+                    let tokens = batch.reduce(0) { $0 + encodings[$1].ids.count }
+                    if !onBatch(batch.count, tokens) { throw EmbeddingError.cancelled }
                 } catch {
                     failure.withLock { $0 = $0 ?? error }
                 }

@@ -8,6 +8,8 @@ public enum EmbeddingError: Error, Equatable, CustomStringConvertible {
     /// A text is longer than the window and was not to be cut.
     case textTooLong(index: Int, tokenCount: Int, limit: Int)
     case model(TransformerError)
+    /// The caller's `onBatch` said so.
+    case cancelled
     case file(FileError)
 
     public var description: String {
@@ -17,6 +19,7 @@ public enum EmbeddingError: Error, Equatable, CustomStringConvertible {
         case .textTooLong(let index, let count, let limit):
             "text \(index) has \(count) tokens, more than the window of \(limit)"
         case .model(let error): error.description
+        case .cancelled: "cancelled"
         case .file(let error): error.description
         }
     }

@@ -73,6 +73,27 @@ import Testing
         #expect(process.terminationStatus == 0)
     }
 
+    /// SIGBUS is what a truncation in the middle of a request turns into.
+    @Test func aBusErrorIsExplained() throws {
+        let process = Process()
+        process.executableURL = TestFiles.program
+        process.arguments = ["serve", "--model", TinyModel.path]
+        let (input, output, errors) = (Pipe(), Pipe(), Pipe())
+        process.standardInput = input
+        process.standardOutput = output
+        process.standardError = errors
+        try process.run()
+        try input.fileHandleForWriting.write(contentsOf: Data(Self.request.utf8))
+        _ = try readLine(output.fileHandleForReading)
+        kill(process.processIdentifier, SIGBUS)
+        process.waitUntilExit()
+        #expect(process.terminationReason == .exit)
+        #expect(process.terminationStatus == 74)
+        let message = errors.fileHandleForReading.readDataToEndOfFile()
+        #expect(
+            String(decoding: message, as: UTF8.self).hasPrefix("minilm: a mapped file was trunc"))
+    }
+
     private func start(
         model: String = TinyModel.path
     ) throws -> (process: Process, input: FileHandle, output: FileHandle) {

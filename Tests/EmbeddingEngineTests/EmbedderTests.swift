@@ -71,6 +71,20 @@ import Transformer
         }
     }
 
+    @Test func batchesAreReportedAndCanBeStopped() throws {
+        let embedder = try TinyModel.embedder(threads: 2, batchTokens: 8)
+        let seen = Mutex((texts: 0, tokens: 0))
+        let embeddings = try embedder.embed(texts) { textCount, tokenCount in
+            seen.withLock { $0 = ($0.texts + textCount, $0.tokens + tokenCount) }
+            return true
+        }
+        #expect(seen.withLock(\.texts) == texts.count)
+        #expect(seen.withLock(\.tokens) == embeddings.tokenCounts.reduce(0, +))
+        #expect(throws: EmbeddingError.cancelled) {
+            try embedder.embed(texts) { _, _ in false }
+        }
+    }
+
     @Test func leftTruncationKeepsTheEnd() throws {
         let embedder = try TinyModel.embedder()
         var request = Embedder.Request()

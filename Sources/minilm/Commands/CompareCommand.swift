@@ -8,8 +8,9 @@ struct CompareCommand: ParsableCommand {
         commandName: "compare",
         abstract: "Show how far the vectors of two models drift apart, before an update.",
         discussion: """
-            Each text is embedded by both models; 1 means the same direction. Without --texts a few built-in sentences
-            are compared; a file of your own texts says more. Stored vectors are worth keeping only while the models agree.
+            Each text is embedded by both models; 1 means the same direction. Without
+            --texts a few built-in sentences are compared; a file of your own texts says
+            more. Stored vectors are worth keeping only while the models agree.
             """)
 
     @Argument(help: "The model file in use.") var old: String
@@ -38,22 +39,22 @@ struct CompareCommand: ParsableCommand {
         var options = try TextInputOptions.parse([])
         options.input = texts.map { [$0] } ?? []
         var source = try TextInput(texts: texts == nil ? SampleTexts.all : [], options)
-        var progress = Progress(total: source.totalByteCount, isQuiet: json)
+        let progress = Progress(total: source.totalByteCount, isQuiet: json)
         var worstTexts = WorstTexts(limit: worst)
         while true {
-            let chunk = try source.next(1024)
+            let chunk = try source.next(256)
             if chunk.isEmpty { break }
             let start = comparison.cosines.count
+            progress.begin(texts: chunk.count, readBytes: source.readByteCount)
             try comparison.add(chunk.map(\.text))
             for (i, text) in chunk.enumerated() {
                 worstTexts.add(
                     index: start + i, cosine: comparison.cosines[start + i], text: text.text)
             }
-            progress.update(
-                texts: comparison.cosines.count, tokens: 0, bytes: source.readByteCount)
+            progress.add(texts: chunk.count, tokens: 0)
             try Signals.check("after \(comparison.cosines.count) texts")
         }
-        progress.finish(texts: comparison.cosines.count, tokens: 0)
+        progress.finish()
         guard !comparison.cosines.isEmpty else {
             throw CommandFailure(.dataError, "there are no texts to compare")
         }

@@ -16,8 +16,9 @@ struct EmbedCommand: ParsableCommand {
               minilm embed --input notes.txt --format npy --output notes.npy
               jq -c '{id, text: .body}' articles.json | minilm embed --input-format jsonl > vectors.jsonl
 
-            The order is kept, and memory does not grow with the input. JSON lines have index, id (where the
-            input had one), tokens, dropped (tokens that the window cut off) and embedding.
+            The order is kept, and memory does not grow with the input. JSON lines have
+            index, id (where the input had one), tokens, dropped (tokens that the window
+            cut off) and embedding.
             """)
 
     @Argument(help: "Texts to embed. Without any, and without --input, standard input is read.")
@@ -66,30 +67,36 @@ struct EmbedCommand: ParsableCommand {
         let embedder = try model.embedder()
         var vectors = try VectorOutput(
             format, dimension: embedder.model.dimension, path: output)
-        var progress = Progress(total: source.totalByteCount, isQuiet: quiet)
-        var (textCount, tokenCount, cutCount) = (0, 0, 0)
+        let progress = Progress(total: source.totalByteCount, isQuiet: quiet)
+        var (textCount, cutCount) = (0, 0)
 
         while true {
             let chunk = try source.next(2048)
             if chunk.isEmpty { break }
-            let embeddings = try embed(chunk.map(\.text), request, embedder, offset: textCount)
+            progress.begin(texts: chunk.count, readBytes: source.readByteCount)
+            let embeddings: Embeddings
+            do throws(EmbeddingError) {
+                embeddings = try embedder.embed(chunk.map(\.text), request) {
+                    progress.add(texts: $0, tokens: $1)
+                    return !Signals.isStopRequested
+                }
+            } catch {
+                progress.finish()
+                throw error.shifted(by: textCount)
+            }
             for (i, text) in chunk.enumerated() {
                 let record = VectorRecord(
                     index: textCount + i, id: text.id, tokenCount: embeddings.tokenCounts[i],
                     droppedTokenCount: embeddings.droppedTokenCounts[i], vector: embeddings[i])
                 try vectors.write(record)
-                tokenCount += record.tokenCount
                 cutCount += record.droppedTokenCount > 0 ? 1 : 0
             }
             textCount += chunk.count
             try vectors.flush()
-            progress.update(
-                texts: textCount, tokens: tokenCount, bytes: source.readByteCount)
-            if Signals.isStopRequested { progress.finish(texts: textCount, tokens: tokenCount) }
             try Signals.check("after \(textCount) texts")
         }
         try vectors.finish()
-        progress.finish(texts: textCount, tokens: tokenCount)
+        progress.finish()
         if cutCount > 0, !quiet {
             let limit = maxTokens ?? embedder.model.settings.maximumTokenCount
             StandardError.write(
@@ -97,16 +104,18 @@ struct EmbedCommand: ParsableCommand {
             )
         }
     }
+}
 
-    /// Embeds a chunk; errors name texts by their place in the whole input.
-    private func embed(
-        _ texts: [String], _ request: Embedder.Request, _ embedder: Embedder, offset: Int
-    ) throws(EmbeddingError) -> Embeddings {
-        do throws(EmbeddingError) { return try embedder.embed(texts, request) } catch {
-            if case .textTooLong(let index, let count, let limit) = error {
-                throw .textTooLong(index: offset + index, tokenCount: count, limit: limit)
-            }
-            throw error
+extension EmbeddingError {
+    /// The error with texts counted from the start of the whole input, and a stop as what it is.
+    fileprivate func shifted(by offset: Int) -> any Error {
+        switch self {
+        case .textTooLong(let index, let count, let limit):
+            EmbeddingError.textTooLong(index: offset + index, tokenCount: count, limit: limit)
+        case .model(.nonFiniteOutput(let sequence)):
+            EmbeddingError.model(.nonFiniteOutput(sequence: offset + sequence))
+        case .cancelled: CommandFailure(.interrupted, "interrupted after \(offset) texts")
+        default: self
         }
     }
 }

@@ -18,11 +18,12 @@ struct ServeCommand: ParsableCommand {
         commandName: "serve",
         abstract: "Serve embeddings over stdin and stdout: JSON-RPC 2.0, a line each.",
         discussion: """
-            Methods: embed {input, encoding_format, normalize, truncate, truncation_direction}, info, shutdown.
-            Type this to try it:
+            Methods: embed {input, encoding_format, normalize, truncate,
+            truncation_direction}, info, shutdown. Type this to try it:
               {"id":1,"method":"embed","params":{"input":["A text","Another"],"encoding_format":"base64"}}
 
-            stdout carries answers and nothing else; logs go to stderr. The end of the input ends the server.
+            stdout carries answers and nothing else; logs go to stderr. The end of the
+            input ends the server.
             """)
 
     @OptionGroup var model: ModelOptions

@@ -8,8 +8,9 @@ struct TokenizeCommand: ParsableCommand {
         commandName: "tokenize",
         abstract: "Show the tokens of texts: ids, pieces and where they stand.",
         discussion: """
-            A JSON object a text: ids, tokens, offsets (byte ranges in the text's UTF-8; [0,0] for the special
-            tokens around it) and dropped, the tokens that --max-tokens cut off. Texts are not cut by default.
+            A JSON object a text: ids, tokens, offsets (byte ranges in the text's UTF-8;
+            [0,0] for the special tokens around it) and dropped, the tokens that
+            --max-tokens cut off. Texts are not cut by default.
             """)
 
     @Argument(help: "Texts. Without any, and without --input, standard input is read.")

@@ -10,8 +10,9 @@ struct TraceCommand: ParsableCommand {
         abstract:
             "Write every stage's tensors of one text to a safetensors file, to compare implementations.",
         discussion: """
-            Tensors: ids, hidden.0 (after the embeddings), hidden.N (after layer N), and of each layer from 0
-            qkv.N, attention.N (heads, queries, keys), context.N, attention_output.N, intermediate.N; embedding.
+            Tensors: ids, hidden.0 (after the embeddings), hidden.N (after layer N), and
+            of each layer from 0 qkv.N, attention.N (heads, queries, keys), context.N,
+            attention_output.N, intermediate.N; embedding.
             """)
 
     @Argument(help: "The text.") var text: String

@@ -57,6 +57,7 @@ struct CommandFailure: Error {
             case .maximumTokenCountOutOfRange: self.init(.usage, error.description)
             case .textTooLong: self.init(.dataError, error.description)
             case .model: self.init(.internal, error.description)
+            case .cancelled: self.init(.interrupted, error.description)
             case .file(let file): self.init(file: file)
             }
         case let error as Errno: self.init(.ioError, error.description)

@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -7,27 +9,62 @@
 /// A line on a terminal's stderr that says how far the work is: a bar with rate and time to go.
 ///
 /// Nothing is shown where stderr is no terminal, nor in the first half second.
-struct Progress {
+final class Progress: Sendable {
     private let isShown: Bool
     /// Bytes of all input; nil when that cannot be known.
     private let total: Int?
     private let start = ContinuousClock.now
-    private var last: ContinuousClock.Instant
-    private var hasDrawn = false
+    private let state: Mutex<State>
+
+    private struct State {
+        var texts = 0
+        var tokens = 0
+        /// Bytes of the texts that are done, and of those in work.
+        var doneBytes = 0
+        var chunkBytes = 0
+        var chunkTexts = 0
+        var chunkDone = 0
+        var last: ContinuousClock.Instant
+        var hasDrawn = false
+    }
 
     init(total: Int?, isQuiet: Bool) {
         isShown = !isQuiet && StandardError.isTerminal
         self.total = total
-        last = start + .milliseconds(400)
+        state = Mutex(State(last: start + .milliseconds(400)))
     }
 
-    var elapsed: Duration { ContinuousClock.now - start }
+    private var elapsed: Duration { ContinuousClock.now - start }
 
-    mutating func update(texts: Int, tokens: Int, bytes: Int) {
-        let now = ContinuousClock.now
-        guard isShown, now - last > .milliseconds(100) else { return }
-        last = now
-        hasDrawn = true
+    var textCount: Int { state.withLock(\.texts) }
+
+    /// The next chunk of texts is in work; `readBytes` counts the input up to its end.
+    func begin(texts: Int, readBytes: Int) {
+        state.withLock { state in
+            state.doneBytes += state.chunkBytes
+            state.chunkBytes = readBytes - state.doneBytes
+            state.chunkTexts = texts
+            state.chunkDone = 0
+        }
+    }
+
+    /// Some texts of the chunk are done.
+    func add(texts: Int, tokens: Int) {
+        state.withLock { state in
+            state.texts += texts
+            state.tokens += tokens
+            state.chunkDone += texts
+            let now = ContinuousClock.now
+            guard isShown, now - state.last > .milliseconds(100) else { return }
+            state.last = now
+            state.hasDrawn = true
+            draw(state)
+        }
+    }
+
+    private func draw(_ state: State) {
+        let (texts, tokens) = (state.texts, state.tokens)
+        let bytes = state.doneBytes + state.chunkBytes * state.chunkDone / max(1, state.chunkTexts)
         let seconds = max(elapsed.seconds, 1e-9)
         let rate = Double(texts) / seconds
         var line = "\r\u{1B}[K"
@@ -49,11 +86,13 @@ struct Progress {
     }
 
     /// Clears the line and, on a terminal, says what was done.
-    func finish(texts: Int, tokens: Int) {
-        if hasDrawn { StandardError.write("\r\u{1B}[K") }
-        guard isShown, hasDrawn else { return }
-        let rate = Double(texts) / max(elapsed.seconds, 1e-9)
+    func finish() {
+        let state = state.withLock { $0 }
+        guard state.hasDrawn else { return }
+        let rate = Double(state.texts) / max(elapsed.seconds, 1e-9)
+        let tokens = state.tokens > 0 ? ", \(state.tokens) tokens" : ""
         StandardError.write(
-            "\(texts) texts, \(tokens) tokens in \(elapsed.short) (\(rate.fixed(1)) texts/s)\n")
+            "\r\u{1B}[K\(state.texts) texts\(tokens) in \(elapsed.short) "
+                + "(\(rate.fixed(1)) texts/s)\n")
     }
 }
