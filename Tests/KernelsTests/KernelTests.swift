@@ -47,7 +47,7 @@ private func largestDifference(_ a: [Float], _ b: [Double]) -> Double {
     }
 
     @Test func geluIsWithinItsErrorOnTheWholeLine() {
-        let x = (0...400_000).map { Float($0) * 1e-4 - 20 }
+        let x = (0...40_000).map { Float($0) * 1e-3 - 20 }
         var buffer = Guarded(x)
         let zero = [Float](repeating: 0, count: x.count)
         let actual = buffer.run { GELU.apply($0, bias: zero, rows: 1, width: x.count) }
@@ -58,8 +58,8 @@ private func largestDifference(_ a: [Float], _ b: [Double]) -> Double {
     }
 
     @Test func exponentialIsWithinAnUlp() {
-        for i in 0...870_000 {
-            let x = Float(i) * -1e-4
+        for i in 0...87_000 {
+            let x = Float(i) * -1e-3
             let actual = exponential(SIMD8(repeating: x))[0]
             let expected = exp(Double(x))
             #expect(abs(Double(actual) - expected) <= 1.2e-7 * expected)

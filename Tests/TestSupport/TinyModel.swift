@@ -76,6 +76,19 @@ extension JSONValue {
     fileprivate var ids: [Int32] { (self["ids"]?.array ?? []).compactMap(\.int).map { Int32($0) } }
 }
 
+/// How the tests were built.
+public enum Build {
+    /// Unoptimized kernels and tokenizers take minutes for what takes seconds in release; the largest
+    /// tests are for release builds alone.
+    public static var isOptimized: Bool {
+        #if DEBUG
+            false
+        #else
+            true
+        #endif
+    }
+}
+
 /// The reference model, where it has been set up.
 public enum RealModel {
     public static var isPresent: Bool {

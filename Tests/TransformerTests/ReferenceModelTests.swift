@@ -29,7 +29,9 @@ struct ReferenceModelTests {
 
     static let embeddings = TestFiles.shared("reference/embeddings.jsonl")
 
-    @Test(.enabled(if: embeddings != nil, "the full reference is not on this machine"))
+    @Test(
+        .enabled(if: Build.isOptimized, "takes minutes in a debug build"),
+        .enabled(if: embeddings != nil, "the full reference is not on this machine"))
     func vectorsOfTheFullReferenceAreEqual() throws {
         let cases = try ReferenceCase.read(#require(Self.embeddings))
         #expect(cases.count == 791)
@@ -68,7 +70,9 @@ struct ReferenceModelTests {
 
     static let sts = TestFiles.shared("data/stsb/sts-dev.csv")
 
-    @Test(.enabled(if: sts != nil, "STS-B is not on this machine"))
+    @Test(
+        .enabled(if: Build.isOptimized, "takes minutes in a debug build"),
+        .enabled(if: sts != nil, "STS-B is not on this machine"))
     func similaritiesRankSTSBenchmarkAsTheReferenceDoes() throws {
         let lines = try String(contentsOf: #require(Self.sts), encoding: .utf8)
             .split(separator: "\n").map {
