@@ -8,4 +8,4 @@
 # failure names it, and after a crash the file stays in the temporary directory.
 set -eu
 cd "$(dirname "$0")/.."
-MINILM_MUTATIONS="${1:-1000000}" exec swift test -c release -Xswiftc -enable-testing --filter MutationTests
+MINILM_MUTATIONS="${1:-1000000}" exec swift test -c release --disable-testable-imports --filter MutationTests
