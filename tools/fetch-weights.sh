@@ -14,10 +14,16 @@ hub=https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/resolve/main
 files=(config.json modules.json sentence_bert_config.json tokenizer.json tokenizer_config.json vocab.txt
     1_Pooling/config.json model.safetensors)
 digests='53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db  model.safetensors
-07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3  vocab.txt'
+07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3  vocab.txt
+be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037  tokenizer.json
+953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41  config.json
+84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf  modules.json
+fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7  sentence_bert_config.json
+acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b  tokenizer_config.json
+4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23  1_Pooling/config.json'
 
 say() { printf '%s\n' "$*" >&2; }
-intact() { [ -d "$1" ] && (cd "$1" && ls "${files[@]}" && sha256sum -c --status <<<"$digests") >/dev/null 2>&1; }
+intact() { [ -d "$1" ] && (cd "$1" && sha256sum -c --status <<<"$digests") >/dev/null 2>&1; }
 
 intact "$target" && exit 0
 

@@ -9,6 +9,8 @@ import Synchronization
 /// The threads that compute. The caller's is one of them; the others sleep between runs.
 public final class ComputeGroup: Sendable {
     public let threadCount: Int
+    /// What a BLAS library built for 64 processors has memory for; it crashes with many more threads.
+    public static let maximumThreadCount = 64
     private let shared: Shared
     /// One run at a time.
     private let runs = Mutex<Void>(())
@@ -71,9 +73,10 @@ public final class ComputeGroup: Sendable {
         }
     }
 
-    /// - Parameter threadCount: at least 1, the caller's thread included.
+    /// - Parameter threadCount: the caller's thread included; brought within 1 and
+    ///   ``maximumThreadCount``.
     public init(threadCount: Int) {
-        self.threadCount = max(1, threadCount)
+        self.threadCount = min(max(1, threadCount), Self.maximumThreadCount)
         shared = Shared()
         for worker in 1..<max(2, self.threadCount) where worker < self.threadCount {
             let start = Unmanaged.passRetained(ThreadStart(shared: shared, worker: worker))

@@ -18,7 +18,7 @@ public final class Embedder: Sendable {
         public var batchTokenCount: Int
 
         public init(
-            threadCount: Int = ProcessorCount.available, batchTokenCount: Int = 1024
+            threadCount: Int = ProcessorCount.available, batchTokenCount: Int = 512
         ) {
             self.threadCount = threadCount
             self.batchTokenCount = batchTokenCount

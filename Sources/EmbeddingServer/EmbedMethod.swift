@@ -18,11 +18,14 @@ struct EmbedMethod {
     ]
 
     /// - Throws: `RPCError` −32602, −32002.
-    init(_ params: RPCParameters, textLimit: Int) throws(RPCError) {
+    ///
+    /// - Parameter textsBefore: the texts of the requests before this one in its batch.
+    init(_ params: RPCParameters, textLimit: Int, textsBefore: Int) throws(RPCError) {
         try params.checkNames(Self.parameters)
         texts = try Self.texts(params)
-        guard texts.count <= textLimit else {
-            throw .tooLarge("texts", count: texts.count, limit: textLimit)
+        guard textsBefore + texts.count <= textLimit else {
+            throw .tooLarge(
+                "max_client_batch_size", count: textsBefore + texts.count, limit: textLimit)
         }
         format = try params.choice("encoding_format", default: .float)
         request.normalize = try params.bool("normalize", default: true)
@@ -30,6 +33,8 @@ struct EmbedMethod {
         request.truncationDirection = try params.choice(
             "truncation_direction", default: Truncation.Direction.right)
     }
+
+    var textCount: Int { texts.count }
 
     private static func texts(_ params: RPCParameters) throws(RPCError) -> [String] {
         let name = params["input"] == nil && params["inputs"] != nil ? "inputs" : "input"

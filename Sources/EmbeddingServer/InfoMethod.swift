@@ -43,6 +43,8 @@ struct InfoMethod {
         json.integer(limits.lineByteCount)
         json.key("max_client_batch_size")
         json.integer(limits.textCount)
+        json.key("requests_per_batch")
+        json.integer(limits.requestCount)
         json.endObject()
         json.endObject()
     }

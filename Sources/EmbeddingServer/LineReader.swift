@@ -21,22 +21,30 @@ public struct LineReader {
     public let descriptor: FileDescriptor
     private let lineLimit: Int
     private let interruption: FileDescriptor?
+    private let skipsLongLines: Bool
     private var buffer: [UInt8] = []
+    private var block: [UInt8]
     /// Where the unread part of `buffer` begins, and how far it was searched for a newline.
     private var start = 0
     private var searched = 0
     /// The bytes of a line over the limit that are gone already.
     private var skipped = 0
     private var isAtEnd = false
-    private static let blockSize = 1 << 16
+    private static let blockSize = 1 << 18
 
-    /// - Parameter interruption: becomes readable when reading shall stop; a signal handler's pipe.
+    /// - Parameters:
+    ///   - interruption: becomes readable when reading shall stop; a signal handler's pipe.
+    ///   - skipsLongLines: whether a line over the limit is read to its end before it is reported;
+    ///     otherwise it is reported at once, and what follows is the rest of it.
     public init(
-        _ descriptor: FileDescriptor, lineLimit: Int, interruption: FileDescriptor? = nil
+        _ descriptor: FileDescriptor, lineLimit: Int, interruption: FileDescriptor? = nil,
+        skipsLongLines: Bool = true
     ) {
         self.descriptor = descriptor
         self.lineLimit = lineLimit
         self.interruption = interruption
+        self.skipsLongLines = skipsLongLines
+        block = [UInt8](repeating: 0, count: Self.blockSize)
     }
 
     /// The next line. Blocks until there is one.
@@ -51,6 +59,10 @@ public struct LineReader {
             if skipped > 0 || buffer.count - start > lineLimit {
                 skipped += buffer.count - start
                 discard(through: buffer.count)
+                if !skipsLongLines {
+                    defer { skipped = 0 }
+                    return .tooLong(byteCount: skipped)
+                }
             }
             if isAtEnd {
                 guard buffer.count > start || skipped > 0 else { return .end }
@@ -64,8 +76,8 @@ public struct LineReader {
     /// Whether ``next()`` would have to wait for more input.
     public mutating func wouldBlock() -> Bool {
         if isAtEnd || findNewline() != nil { return false }
-        var poll = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
-        return Glibc.poll(&poll, 1, 0) == 0
+        var waiting = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+        return poll(&waiting, 1, 0) == 0
     }
 
     private mutating func event(endingAt end: Int) -> Event {
@@ -90,7 +102,7 @@ public struct LineReader {
         searched = end
         if start == buffer.count {
             // Memory that one long line took is given back.
-            buffer.removeAll(keepingCapacity: buffer.capacity <= 16 * Self.blockSize)
+            buffer.removeAll(keepingCapacity: buffer.capacity <= 4 * Self.blockSize)
             start = 0
             searched = 0
         }
@@ -119,19 +131,18 @@ public struct LineReader {
             searched -= start
             start = 0
         }
-        let size = max(Self.blockSize, buffer.count - start)
-        var failure: Errno?
-        let old = buffer.count
-        buffer.append(contentsOf: repeatElement(0, count: size))
-        let count = buffer.withUnsafeMutableBytes { bytes in
-            read(descriptor.rawValue, bytes.baseAddress! + old, size)
+        let count = read(descriptor.rawValue, &block, block.count)
+        if count < 0 {
+            switch errno {
+            case EINTR: return true
+            case EAGAIN:
+                var waiting = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+                poll(&waiting, 1, -1)
+                return true
+            default: throw Errno(rawValue: errno)
+            }
         }
-        if count < 0 { failure = Errno(rawValue: errno) }
-        buffer.removeLast(size - max(0, count))
-        if let failure {
-            if failure == .interrupted { return true }
-            throw failure
-        }
+        buffer.append(contentsOf: block[..<count])
         isAtEnd = count == 0
         return true
     }

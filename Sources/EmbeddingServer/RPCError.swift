@@ -36,7 +36,7 @@ struct RPCError: Error, Equatable {
 
     static func tooLarge(_ what: String, count: Int, limit: Int) -> RPCError {
         RPCError(
-            code: -32002, message: "\(what) \(count) is over the limit of \(limit)",
+            code: -32002, message: "\(count) is over the limit \(what) of \(limit)",
             data: [
                 .init("limit", .string(what)), .init("maximum", .integer(Int64(limit))),
                 .init("actual", .integer(Int64(count))),

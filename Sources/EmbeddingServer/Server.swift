@@ -11,12 +11,17 @@ public struct Server {
     public struct Limits: Sendable, Equatable {
         /// Bytes of a line; longer ones are skipped and answered with −32002.
         public var lineByteCount: Int
-        /// Texts of one request.
+        /// Texts of one request, or of all requests of a batch array.
         public var textCount: Int
+        /// Requests of one batch array.
+        public var requestCount: Int
 
-        public init(lineByteCount: Int = 64 << 20, textCount: Int = 100_000) {
+        public init(
+            lineByteCount: Int = 64 << 20, textCount: Int = 100_000, requestCount: Int = 1000
+        ) {
             self.lineByteCount = lineByteCount
             self.textCount = textCount
+            self.requestCount = requestCount
         }
     }
 
@@ -37,6 +42,10 @@ public struct Server {
     private let isStopping: @Sendable () -> Bool
     private var input: LineReader
     private var json = JSONWriter()
+    /// Whether `json` holds an answer, or the last part of one.
+    private var hasAnswer = false
+    /// The texts of this line's requests so far.
+    private var lineTextCount = 0
     private var isShutDown = false
 
     private static let methods = ["embed", "info", "shutdown"]
@@ -83,6 +92,7 @@ public struct Server {
     }
 
     private mutating func handle(_ line: [UInt8]) {
+        lineTextCount = 0
         if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return }
         let value: JSONValue
         do throws(JSONError) { value = try JSONValue(parsing: line) } catch {
@@ -91,12 +101,16 @@ public struct Server {
         }
         guard let batch = value.array else { return handle(value) }
         guard !batch.isEmpty else { return answer(.null, .notRequest("an empty batch")) }
+        guard batch.count <= limits.requestCount else {
+            return answer(
+                .null,
+                .tooLarge("requests_per_batch", count: batch.count, limit: limits.requestCount))
+        }
         json.beginArray()
-        let empty = json.bytes.count
         for element in batch { handle(element) }
         json.endArray()
         // A batch of notifications alone has no answer.
-        if json.bytes.count == empty + 1 { json.removeAll() }
+        if !hasAnswer { json.removeAll() }
     }
 
     private mutating func handle(_ value: JSONValue) {
@@ -114,6 +128,7 @@ public struct Server {
             return
         }
         guard let id = request.id else { return }
+        hasAnswer = true
         json.beginObject()
         json.key("jsonrpc")
         json.string("2.0")
@@ -129,8 +144,10 @@ public struct Server {
     ) throws(RPCError) {
         switch request.method {
         case "embed":
-            try EmbedMethod(request.params, textLimit: limits.textCount)
-                .run(embedder, into: &result)
+            let method = try EmbedMethod(
+                request.params, textLimit: limits.textCount, textsBefore: lineTextCount)
+            lineTextCount += method.textCount
+            try method.run(embedder, into: &result)
         case "info":
             InfoMethod(embedder: embedder, limits: limits).run(into: &result)
         case "shutdown":
@@ -141,6 +158,7 @@ public struct Server {
     }
 
     private mutating func answer(_ id: JSONValue, _ error: RPCError) {
+        hasAnswer = true
         json.beginObject()
         json.key("jsonrpc")
         json.string("2.0")
@@ -160,29 +178,16 @@ public struct Server {
         json.endObject()
     }
 
-    /// Writes the answer, if there is one; false when nobody reads any more.
+    /// Ends the answer, if there is one, and writes it; false when nobody reads any more.
     private mutating func send() throws(Errno) -> Bool {
-        guard !json.bytes.isEmpty else { return true }
+        guard hasAnswer else { return true }
         json.endLine()
-        defer { json.removeAll() }
-        var sent = 0
-        let count = json.bytes.count
-        while sent < count {
-            let result = json.bytes.withUnsafeBytes { bytes in
-                Result { () throws(Errno) in
-                    do {
-                        return try output.write(
-                            UnsafeRawBufferPointer(rebasing: bytes[sent...]))
-                    } catch {
-                        throw error as? Errno ?? .ioError
-                    }
-                }
-            }
-            do throws(Errno) { sent += try result.get() } catch {
-                if error == .brokenPipe { return false }
-                throw error
-            }
+        hasAnswer = false
+        do throws(Errno) { try output.writeFully(json.bytes) } catch {
+            if error == .brokenPipe { return false }
+            throw error
         }
+        json.removeAll()
         return true
     }
 }

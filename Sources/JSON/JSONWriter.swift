@@ -13,8 +13,6 @@ public struct JSONWriter: Sendable {
         needsComma = false
     }
 
-    public mutating func reserveCapacity(_ count: Int) { bytes.reserveCapacity(count) }
-
     private mutating func separate() {
         if needsComma { bytes.append(UInt8(ascii: ",")) }
         needsComma = true

@@ -16,6 +16,26 @@ struct CheckpointDirectory {
 
     func file(_ name: String) -> String { path.appending(name).string }
 
+    /// The directory's own name, also where the path is `.`.
+    var name: String {
+        guard let real = realpath(path.string, nil) else {
+            return path.lastComponent?.string ?? "model"
+        }
+        defer { free(real) }
+        return FilePath(String(cString: real)).lastComponent?.string ?? "model"
+    }
+
+    /// Whether a path leads to one of the files that a conversion reads.
+    func holds(_ other: String) -> Bool {
+        var status = stat()
+        guard stat(other, &status) == 0 else { return false }
+        return ["model.safetensors", "config.json", "tokenizer.json", "vocab.txt"].contains {
+            var own = stat()
+            return stat(file($0), &own) == 0 && own.st_dev == status.st_dev
+                && own.st_ino == status.st_ino
+        }
+    }
+
     func exists(_ name: String) -> Bool { access(file(name), F_OK) == 0 }
 
     /// A directory below this one, as modules.json names it.

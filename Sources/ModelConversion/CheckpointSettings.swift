@@ -9,7 +9,6 @@ struct CheckpointSettings {
     var pooling: PoolingMode
     var normalize: Bool
     var maximumTokenCount: Int
-    var name: String?
     /// The directory of config.json and the weights: the checkpoint's or one below.
     var transformer: CheckpointDirectory
 
@@ -18,7 +17,6 @@ struct CheckpointSettings {
         transformer = modules.transformer
         let config = try transformer.json("config.json")
         try Self.checkArchitecture(config)
-        name = try config.value("_name_or_path", \.string).flatMap { $0.isEmpty ? nil : $0 }
         let epsilon = try config.value("layer_norm_eps", \.double) ?? 1e-12
         let sizes = [
             "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",

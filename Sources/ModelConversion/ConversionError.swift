@@ -44,6 +44,10 @@ public enum ConversionError: Error, Equatable, CustomStringConvertible {
     case tokenizer(TokenizerError)
     /// The weights are finite, but the vector of a self-test text is not.
     case nonFiniteVector(selfTest: Int)
+    /// The engine computes other vectors than the double-precision reference does.
+    case selfTestFailed(difference: Float)
+    /// The output would overwrite a file of the checkpoint.
+    case outputIsInput(path: String)
     /// Names and other settings that make the model's header longer than readers accept.
     case settingsTooLong(byteCount: Int, limit: Int)
 
@@ -90,6 +94,9 @@ public enum ConversionError: Error, Equatable, CustomStringConvertible {
         case .tokenizer(let error): error.description
         case .nonFiniteVector(let index):
             "the vector of self-test text \(index) is not finite: the checkpoint is damaged"
+        case .selfTestFailed(let difference):
+            "the engine's self-test vectors differ by \(difference) from the reference's"
+        case .outputIsInput(let path): "\(path): is a file of the checkpoint; write elsewhere"
         case .settingsTooLong(let count, let limit):
             "the settings make a header of \(count) bytes, more than the \(limit) that are read"
         }

@@ -45,10 +45,4 @@ public struct ModelComparison: Sendable {
         let rank = (percent / 100 * Double(sorted.count)).rounded(.up)
         return sorted[min(max(Int(rank) - 1, 0), sorted.count - 1)]
     }
-
-    /// The texts that moved the most, by index.
-    public func worst(_ count: Int) -> [(index: Int, cosine: Double)] {
-        cosines.enumerated().sorted { ($0.element, $0.offset) < ($1.element, $1.offset) }
-            .prefix(count).map { ($0.offset, $0.element) }
-    }
 }

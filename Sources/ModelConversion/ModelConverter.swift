@@ -17,7 +17,7 @@ public enum ModelConverter {
     /// - Parameters:
     ///   - directory: config.json, model.safetensors, tokenizer.json or vocab.txt, modules.json…
     ///   - output: where the model file goes; it appears whole or not at all.
-    ///   - name: the model's name; nil for the one in config.json, or the directory's.
+    ///   - name: the model's name; nil for the directory's.
     /// - Returns: the settings that were written.
     /// - Throws: `ConversionError`.
     @discardableResult
@@ -25,6 +25,7 @@ public enum ModelConverter {
         directory path: String, output: String, name: String? = nil
     ) throws(ConversionError) -> ModelSettings {
         let directory = CheckpointDirectory(path: FilePath(path))
+        guard !directory.holds(output) else { throw .outputIsInput(path: output) }
         let checkpoint = try CheckpointSettings(directory)
         let (tokenizerSettings, tokenizerFile) = try CheckpointTokenizer.settings(
             checkpoint.transformer)
@@ -40,7 +41,7 @@ public enum ModelConverter {
         let weights = try CheckpointWeights(checkpoint)
 
         var settings = ModelSettings(
-            name: name ?? checkpoint.name ?? directory.path.lastComponent?.string ?? "model",
+            name: name ?? directory.name,
             configuration: checkpoint.configuration, pooling: checkpoint.pooling,
             normalize: checkpoint.normalize, maximumTokenCount: checkpoint.maximumTokenCount,
             tokenizer: .init(tokenizerSettings))
@@ -61,6 +62,7 @@ public enum ModelConverter {
         if let index = vectors.firstIndex(where: { !$0.isFinite }) {
             throw .nonFiniteVector(selfTest: index / settings.configuration.hiddenSize)
         }
+        try checkEngine(settings, tokenizer, converted, vectors)
 
         var writer = SafetensorsWriter(metadata: settings.metadata)
         tokenizerTensors.add(to: &writer)
@@ -92,6 +94,33 @@ public enum ModelConverter {
             }
         }
         return provenance
+    }
+
+    /// Checks that the engine computes the self-test vectors, before anything is written.
+    private static func checkEngine(
+        _ settings: ModelSettings, _ tokenizer: Tokenizer, _ converted: ConvertedWeights,
+        _ expected: [Float]
+    ) throws(ConversionError) {
+        let truncation = Truncation(maximumTokenCount: settings.maximumTokenCount)
+        var batch = PackedBatch()
+        for text in settings.selfTestTexts {
+            batch.append(tokenizer.encodeIDs(text, truncation: truncation).ids)
+        }
+        let encoder = BertEncoder(
+            settings.configuration, converted.weights, pooling: settings.pooling)
+        var actual = [Float](repeating: 0, count: expected.count)
+        let result = actual.withUnsafeMutableBufferPointer { output in
+            Result { () throws(TransformerError) in
+                try encoder.forward(
+                    batch, workspace: EncoderWorkspace(), normalize: settings.normalize,
+                    into: output)
+            }
+        }
+        do throws(TransformerError) { try result.get() } catch { throw .configuration(error) }
+        let difference = ModelVerification.largestDifference(actual, expected)
+        guard difference <= ModelVerification.tolerance else {
+            throw .selfTestFailed(difference: difference)
+        }
     }
 
     private static func selfTestVectors(

@@ -42,10 +42,15 @@ public struct ModelVerification: Sendable, Equatable {
         largestDifference = 0
         guard nonFiniteTensor == nil else { return }
         let actual = try embedder.embed(model.settings.selfTestTexts).vectors
-        // Vectors that are not of unit length are compared by their own scale.
+        largestDifference = Self.largestDifference(actual, expected)
+    }
+
+    /// The largest difference of two elements; vectors beyond unit length are compared by their own
+    /// scale.
+    static func largestDifference(
+        _ actual: some Collection<Float>, _ expected: some Collection<Float>
+    ) -> Float {
         let scale = max(1, expected.reduce(0) { max($0, abs($1)) })
-        for (a, b) in zip(actual, expected) {
-            largestDifference = max(largestDifference, abs(a - b) / scale)
-        }
+        return zip(actual, expected).reduce(0) { max($0, abs($1.0 - $1.1) / scale) }
     }
 }

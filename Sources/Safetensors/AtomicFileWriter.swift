@@ -21,16 +21,14 @@ public final class AtomicFileWriter {
     /// Tells apart the writers of one process.
     private static let count = Atomic<Int>(0)
 
-    /// - Throws: `FileError`: the directory does not exist or cannot be written.
+    /// - Throws: `FileError`: the directory does not exist or cannot be written, or `path` is
+    ///   something else than a regular file.
     public init(path: String) throws(FileError) {
-        self.path = path
-        let final = FilePath(path)
-        guard let name = final.lastComponent else {
-            throw FileError(path: path, reason: .system(.isDirectory))
-        }
+        let target = try Self.target(path)
+        self.path = target.path
         let number = Self.count.wrappingAdd(1, ordering: .relaxed).newValue
-        let temporary = final.removingLastComponent()
-            .appending(".\(name.string).\(getpid())-\(number).partial")
+        let temporary = FilePath(target.path).removingLastComponent()
+            .appending(".minilm-\(getpid())-\(number).partial")
         temporaryPath = temporary.string
         // What a killed process of the same number left behind is in the way; exclusive creation
         // then follows no link.
@@ -38,10 +36,39 @@ public final class AtomicFileWriter {
         do {
             descriptor = try FileDescriptor.open(
                 temporary, .readWrite, options: [.create, .exclusiveCreate, .closeOnExec],
-                permissions: [.ownerReadWrite, .groupRead, .otherRead])
+                permissions: FilePermissions(rawValue: 0o666))
         } catch {
-            throw FileError(path: path, reason: .system(error as? Errno ?? .ioError))
+            throw FileError(
+                path: path, reason: .system(error as? Errno ?? .ioError), isWriting: true)
         }
+        // A file that takes another's place takes its permissions too.
+        if let mode = target.mode { fchmod(descriptor.rawValue, mode & 0o777) }
+    }
+
+    /// Where the file really goes, through symbolic links, and the mode of the file that is there.
+    private static func target(_ path: String) throws(FileError) -> (path: String, mode: mode_t?) {
+        func failure(_ reason: FileError.Reason) -> FileError {
+            FileError(path: path, reason: reason, isWriting: true)
+        }
+        guard FilePath(path).lastComponent?.kind == .regular, path.utf8.last != UInt8(ascii: "/")
+        else { throw failure(.system(path.isEmpty ? .noSuchFileOrDirectory : .isDirectory)) }
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            guard errno == ENOENT, lstat(path, &status) != 0 else {
+                throw failure(.system(Errno(rawValue: errno == 0 ? ENOENT : errno)))
+            }
+            return (path, nil)
+        }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: break
+        case S_IFDIR: throw failure(.system(.isDirectory))
+        default: throw failure(.notRegular)
+        }
+        guard let real = realpath(path, nil) else {
+            throw failure(.system(Errno(rawValue: errno)))
+        }
+        defer { free(real) }
+        return (String(cString: real), status.st_mode)
     }
 
     deinit { discard() }
@@ -76,7 +103,8 @@ public final class AtomicFileWriter {
     public func commit() throws(FileError) {
         try flush()
         guard fsync(descriptor.rawValue) == 0, rename(temporaryPath, path) == 0 else {
-            throw FileError(path: path, reason: .system(Errno(rawValue: errno)))
+            throw FileError(
+                path: path, reason: .system(Errno(rawValue: errno)), isWriting: true)
         }
         isOpen = false
         close(descriptor.rawValue)
@@ -96,7 +124,8 @@ public final class AtomicFileWriter {
 
     private func check(_ body: () throws -> Void) throws(FileError) {
         do { try body() } catch {
-            throw FileError(path: path, reason: .system(error as? Errno ?? .ioError))
+            throw FileError(
+                path: path, reason: .system(error as? Errno ?? .ioError), isWriting: true)
         }
     }
 }

@@ -93,10 +93,13 @@ public struct FileError: Error, Equatable, CustomStringConvertible {
 
     public var path: String
     public var reason: Reason
+    /// Whether the file was to be written.
+    public var isWriting: Bool
 
-    public init(path: String, reason: Reason) {
+    public init(path: String, reason: Reason, isWriting: Bool = false) {
         self.path = path
         self.reason = reason
+        self.isWriting = isWriting
     }
 
     public var description: String {

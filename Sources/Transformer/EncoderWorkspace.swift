@@ -21,11 +21,6 @@ public final class EncoderWorkspace {
         grow(&scores, longest * longest)
     }
 
-    /// The bytes that a batch needs.
-    public static func byteCount(tokens: Int, longest: Int, _ c: BertConfiguration) -> Int {
-        4 * (tokens * (6 * c.hiddenSize + c.intermediateSize) + longest * longest)
-    }
-
     private func grow(_ buffer: inout AlignedBuffer, _ count: Int) {
         if buffer.count < count { buffer = AlignedBuffer(count: count) }
     }

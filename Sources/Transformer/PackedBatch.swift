@@ -16,10 +16,4 @@ public struct PackedBatch: Sendable, Equatable {
         sequenceOffsets.append(tokenIDs.count)
         longestSequence = max(longestSequence, sequence.count)
     }
-
-    public mutating func removeAll() {
-        tokenIDs.removeAll(keepingCapacity: true)
-        sequenceOffsets.removeSubrange(1...)
-        longestSequence = 0
-    }
 }

@@ -11,9 +11,9 @@ struct MiniLM: ParsableCommand {
             `minilm serve`; people and scripts use `minilm embed`. A model file is made by
             `minilm convert`.
 
-            Exit codes: 0 done, 64 wrong usage, 65 bad input, 66 no such input, 69 not
-            available, 70 internal error, 73 cannot create output, 74 input or output
-            failed, 130 interrupted.
+            Exit codes: 0 done, 64 wrong usage, 65 bad input, 66 no such input, 70
+            internal error, 73 cannot create output, 74 input or output failed, 77 no
+            permission, 130 interrupted.
             """,
         version: EngineVersion.current,
         subcommands: [
@@ -23,13 +23,18 @@ struct MiniLM: ParsableCommand {
         ])
 
     static func main() {
+        StandardStreams.openMissing()
         Signals.install()
         do {
             var command = try parseAsRoot()
             try command.run()
+            try StandardStreams.flushOutput()
         } catch {
-            guard let failure = CommandFailure(error) else { exit(withError: error) }
-            failure.exit()
+            if let failure = CommandFailure(error) { failure.report() }
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            // One line, as every failure; the usage is a --help away.
+            let message = message(for: error).split(separator: "\n").first ?? "wrong usage"
+            CommandFailure(.usage, "\(message) (see minilm --help)").report()
         }
     }
 }

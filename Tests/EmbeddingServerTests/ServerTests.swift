@@ -158,6 +158,15 @@ private func code(_ answer: JSONValue) -> Int? { answer["error"]?["code"]?.int }
         #expect(batch[2]["result"]?["data"]?.array?.count == 1)
     }
 
+    @Test func aBatchIsBoundedLikeARequest() throws {
+        let limits = Server.Limits(lineByteCount: 1 << 20, textCount: 3, requestCount: 2)
+        let many = #"[1,2,3]"#
+        let request = #"{"id":1,"method":"embed","params":{"input":["a","b"]}}"#
+        let answers = try serve("\(many)\n[\(request),\(request)]\n".utf8, limits: limits).answers
+        #expect(code(answers[0]) == -32002)
+        #expect(answers[1].array?.map(code) == [nil, -32002])
+    }
+
     @Test func shutdownAnswersAndEnds() throws {
         let (end, answers) = try serve(
             "{\"id\":1,\"method\":\"shutdown\"}\n{\"id\":2,\"method\":\"info\"}\n".utf8)

@@ -211,8 +211,7 @@ struct ConfigurationRefusalTests {
     }
 
     @Test(arguments: [
-        "model_type", "hidden_act", "position_embedding_type", "is_decoder", "_name_or_path",
-        "layer_norm_eps",
+        "model_type", "hidden_act", "position_embedding_type", "is_decoder", "layer_norm_eps",
     ])
     func settingOfTheWrongTypeIsShown(key: String) throws {
         let checkpoint = try CheckpointCopy()
@@ -222,27 +221,26 @@ struct ConfigurationRefusalTests {
     }
 
     /// The name travels in the model's header, which no reader takes at any length.
-    @Test(arguments: ["config.json", "tokenizer.json"])
-    func settingsThatMakeTheHeaderTooLongAreRefused(file: String) throws {
+    @Test(arguments: ["name", "prefix"])
+    func settingsThatMakeTheHeaderTooLongAreRefused(setting: String) throws {
         let checkpoint = try CheckpointCopy()
         let usual = try checkpoint.converted()
         let length = usual.withUnsafeBytes { Int($0.load(as: UInt64.self)) }
         let padding = usual[8..<8 + length].reversed().prefix { $0 == 0x20 }.count
-        let text = JSONValue.string(String(repeating: "n", count: 2 << 20))
-        if file == "config.json" {
-            try checkpoint.set(file, "_name_or_path", to: text)
-        } else {
-            try checkpoint.set(file, "model", "continuing_subword_prefix", to: text)
+        let text = String(repeating: "n", count: 2 << 20)
+        if setting == "prefix" {
+            try checkpoint.set(
+                "tokenizer.json", "model", "continuing_subword_prefix", to: .string(text))
         }
         // What replaces the name "tiny" or the prefix "##", rounded to the alignment.
-        let removed = file == "config.json" ? 4 : 2
+        let removed = setting == "name" ? 4 : 2
         let count = (8 + length - padding - removed + 2 << 20 + 63) / 64 * 64
         #expect(
             throws: ConversionError.settingsTooLong(byteCount: count - 8, limit: 1 << 20)
         ) {
             try ModelConverter.convert(
                 directory: checkpoint.path, output: checkpoint.output,
-                name: file == "config.json" ? nil : "tiny")
+                name: setting == "name" ? text : "tiny")
         }
     }
 

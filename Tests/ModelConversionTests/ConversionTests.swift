@@ -198,11 +198,22 @@ struct ConversionTests {
         #expect(try checkpoint.outputNames == ["model.safetensors"])
     }
 
+    @Test func theCheckpointIsNeverOverwritten() throws {
+        let checkpoint = try CheckpointCopy()
+        let path = checkpoint.file("model.safetensors")
+        let before = try Data(contentsOf: URL(fileURLWithPath: path))
+        #expect(throws: ConversionError.outputIsInput(path: path)) {
+            try ModelConverter.convert(directory: checkpoint.path, output: path)
+        }
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+    }
+
     @Test func outputInAMissingDirectoryIsNamed() throws {
         let checkpoint = try CheckpointCopy()
         let path = checkpoint.file("missing/model.safetensors")
         let expected = ConversionError.file(
-            FileError(path: path, reason: .system(.noSuchFileOrDirectory)))
+            FileError(
+                path: path, reason: .system(.noSuchFileOrDirectory), isWriting: true))
         #expect(throws: expected) {
             try ModelConverter.convert(directory: checkpoint.path, output: path)
         }

@@ -1,5 +1,6 @@
 import Foundation
 import Safetensors
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -101,15 +102,18 @@ struct AtomicFileWriterTests {
 
     @Test func missingDirectoryIsNamed() throws {
         let path = directory.path("missing/f")
-        #expect(throws: FileError(path: path, reason: .system(.noSuchFileOrDirectory))) {
+        #expect(
+            throws: FileError(
+                path: path, reason: .system(.noSuchFileOrDirectory), isWriting: true)
+        ) {
             try AtomicFileWriter(path: path)
         }
         #expect(try names().isEmpty)
     }
 
-    @Test(arguments: ["", "/"])
-    func pathWithoutANameIsADirectory(path: String) {
-        #expect(throws: FileError(path: path, reason: .system(.isDirectory))) {
+    @Test(arguments: [("", Errno.noSuchFileOrDirectory), ("/", .isDirectory), ("x/", .isDirectory)])
+    func pathWithoutANameIsRefused(path: String, errno: Errno) {
+        #expect(throws: FileError(path: path, reason: .system(errno), isWriting: true)) {
             try AtomicFileWriter(path: path)
         }
     }
@@ -117,13 +121,39 @@ struct AtomicFileWriterTests {
     @Test func directoryInTheWayStaysAndNothingIsLeft() throws {
         let path = directory.path("d")
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-        do {
-            let writer = try AtomicFileWriter(path: path)
-            try writer.write([1])
-            #expect(throws: FileError(path: path, reason: .system(.isDirectory))) {
-                try writer.commit()
-            }
+        #expect(throws: FileError(path: path, reason: .system(.isDirectory), isWriting: true)) {
+            try AtomicFileWriter(path: path)
         }
         #expect(try names() == ["d"])
+    }
+
+    @Test func whatIsNoRegularFileIsNotReplaced() throws {
+        let path = directory.path("fifo")
+        #expect(mkfifo(path, 0o600) == 0)
+        #expect(throws: FileError(path: path, reason: .notRegular, isWriting: true)) {
+            try AtomicFileWriter(path: path)
+        }
+        #expect(try names() == ["fifo"])
+    }
+
+    @Test func symbolicLinksAreFollowedAndPermissionsStay() throws {
+        let (path, link) = (directory.path("f"), directory.path("link"))
+        try Data([1]).write(to: URL(fileURLWithPath: path))
+        #expect(chmod(path, 0o600) == 0)
+        #expect(symlink(path, link) == 0)
+        let writer = try AtomicFileWriter(path: link)
+        try writer.write([2])
+        try writer.commit()
+        #expect(try contents(path) == [2])
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == path)
+        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions]
+        #expect(mode as? Int == 0o600)
+    }
+
+    @Test func namesOfAnyLengthAreWritten() throws {
+        let path = directory.path(String(repeating: "n", count: 250))
+        let writer = try AtomicFileWriter(path: path)
+        try writer.commit()
+        #expect(try names().count == 1)
     }
 }

@@ -106,7 +106,10 @@ struct SafetensorsWriterTests {
 
     @Test func missingDirectoryIsNamedAndNothingIsLeft() throws {
         let path = directory.path("missing/f")
-        #expect(throws: FileError(path: path, reason: .system(.noSuchFileOrDirectory))) {
+        #expect(
+            throws: FileError(
+                path: path, reason: .system(.noSuchFileOrDirectory), isWriting: true)
+        ) {
             try Self.writer().write(to: path)
         }
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory.url.path).isEmpty)

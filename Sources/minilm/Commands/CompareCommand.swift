@@ -21,20 +21,15 @@ struct CompareCommand: ParsableCommand {
     @Option(help: ArgumentHelp("How many of the worst texts to show.", valueName: "count"))
     var worst = 5
     @Flag(help: "Print JSON.") var json = false
-    @Option(help: ArgumentHelp("Threads that compute.", valueName: "count")) var threads: Int?
+    @OptionGroup var compute: ComputeOptions
 
     func validate() throws {
         if worst < 0 { throw ValidationError("--worst must not be negative.") }
-        if let threads, !(1...1024).contains(threads) {
-            throw ValidationError("--threads must be within 1 and 1024.")
-        }
     }
 
     mutating func run() throws {
-        var configuration = Embedder.Configuration()
-        if let threads { configuration.threadCount = threads }
-        let oldEmbedder = try Embedder(modelPath: old, configuration)
-        let newEmbedder = try Embedder(modelPath: new, configuration)
+        let oldEmbedder = try compute.embedder(model: old)
+        let newEmbedder = try compute.embedder(model: new)
         var comparison = try ModelComparison(old: oldEmbedder, new: newEmbedder)
         var options = try TextInputOptions.parse([])
         options.input = texts.map { [$0] } ?? []

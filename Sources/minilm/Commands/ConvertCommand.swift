@@ -21,7 +21,7 @@ struct ConvertCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The model's name. Default: the one in config.json, else the directory's.",
+            "The model's name. Default: the directory's.",
             valueName: "name"))
     var name: String?
 

@@ -14,7 +14,7 @@ struct EmbedCommand: ParsableCommand {
             Examples:
               minilm embed "A first text" "A second one"
               minilm embed --input notes.txt --format npy --output notes.npy
-              jq -c '{id, text: .body}' articles.json | minilm embed --input-format jsonl > vectors.jsonl
+              jq -c '{id, text: .body}' a.json | minilm embed --input-format jsonl
 
             The order is kept, and memory does not grow with the input. JSON lines have
             index, id (where the input had one), tokens, dropped (tokens that the window
@@ -65,6 +65,11 @@ struct EmbedCommand: ParsableCommand {
 
         var source = try TextInput(texts: texts, input)
         let embedder = try model.embedder()
+        let positions = embedder.model.settings.configuration.maximumPositionCount
+        if let maxTokens, !(2...positions).contains(maxTokens) {
+            throw CommandFailure(
+                .usage, "--max-tokens \(maxTokens) is not within 2 and the model's \(positions)")
+        }
         var vectors = try VectorOutput(
             format, dimension: embedder.model.dimension, path: output)
         let progress = Progress(total: source.totalByteCount, isQuiet: quiet)
@@ -99,7 +104,7 @@ struct EmbedCommand: ParsableCommand {
         progress.finish()
         if cutCount > 0, !quiet {
             let limit = maxTokens ?? embedder.model.settings.maximumTokenCount
-            StandardError.write(
+            StandardError.print(
                 "minilm: \(cutCount) of \(textCount) texts were cut to \(limit) tokens (--max-tokens)\n"
             )
         }
@@ -111,9 +116,13 @@ extension EmbeddingError {
     fileprivate func shifted(by offset: Int) -> any Error {
         switch self {
         case .textTooLong(let index, let count, let limit):
-            EmbeddingError.textTooLong(index: offset + index, tokenCount: count, limit: limit)
+            CommandFailure(
+                .dataError,
+                "text \(offset + index + 1) has \(count) tokens, over --max-tokens \(limit)")
         case .model(.nonFiniteOutput(let sequence)):
-            EmbeddingError.model(.nonFiniteOutput(sequence: offset + sequence))
+            CommandFailure(
+                .internal,
+                "the vector of text \(offset + sequence + 1) is not finite: the model is damaged")
         case .cancelled: CommandFailure(.interrupted, "interrupted after \(offset) texts")
         default: self
         }

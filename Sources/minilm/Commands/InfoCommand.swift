@@ -9,10 +9,12 @@ struct InfoCommand: ParsableCommand {
 
     @Argument(help: "A model file. Default: as for the other commands.") var modelFile: String?
     @OptionGroup var options: ModelOptions
+
+    func validate() throws { try options.checkBeside(modelFile) }
     @Flag(help: "Print JSON.") var json = false
 
     mutating func run() throws {
-        let embedder = try options.embedder(
+        let embedder = try options.compute.embedder(
             model: try ModelOptions.path(modelFile ?? options.model))
         let facts = facts(embedder)
         if json {

@@ -20,7 +20,7 @@ struct ServeCommand: ParsableCommand {
         discussion: """
             Methods: embed {input, encoding_format, normalize, truncate,
             truncation_direction}, info, shutdown. Type this to try it:
-              {"id":1,"method":"embed","params":{"input":["A text","Another"],"encoding_format":"base64"}}
+              {"id":1,"method":"embed","params":{"input":"A text"}}
 
             stdout carries answers and nothing else; logs go to stderr. The end of the
             input ends the server.

@@ -3,6 +3,8 @@ import EmbeddingEngine
 import JSON
 import Tokenization
 
+extension Truncation.Direction: ExpressibleByArgument {}
+
 struct TokenizeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tokenize",
@@ -20,14 +22,15 @@ struct TokenizeCommand: ParsableCommand {
 
     @Option(
         name: [.short, .long],
-        help: ArgumentHelp("A model file made by `minilm convert`.", valueName: "file"))
+        help: ArgumentHelp(
+            "A model file. Default: as for the other commands.", valueName: "file"))
     var model: String?
 
     @Option(help: ArgumentHelp("Cut texts to this many tokens.", valueName: "count"))
     var maxTokens: Int?
 
     @Option(help: ArgumentHelp("Which end is cut off: right or left.", valueName: "end"))
-    var truncation = TruncationChoice.right
+    var truncation = Truncation.Direction.right
 
     @Flag(help: "Print ids alone, as a JSON array a text.")
     var idsOnly = false
@@ -39,17 +42,13 @@ struct TokenizeCommand: ParsableCommand {
         if let maxTokens, maxTokens < 2 {
             throw ValidationError("--max-tokens must be at least 2, the special tokens.")
         }
-        if truncation == .error {
-            throw ValidationError("--truncation is right or left here.")
-        }
     }
 
     mutating func run() throws {
         var source = try TextInput(texts: texts, input)
         let tokenizer = try EmbeddingModel(path: try ModelOptions.path(model)).tokenizer
         let window = maxTokens.map {
-            Truncation(
-                maximumTokenCount: $0, direction: truncation == .left ? .left : .right)
+            Truncation(maximumTokenCount: $0, direction: truncation)
         }
         if timeOnly { return try time(&source, tokenizer, window) }
         var sink = try ByteSink(path: nil, needsSeek: false)

@@ -11,11 +11,13 @@ struct VerifyCommand: ParsableCommand {
 
     @Argument(help: "A model file. Default: as for the other commands.") var modelFile: String?
     @OptionGroup var options: ModelOptions
+
+    func validate() throws { try options.checkBeside(modelFile) }
     @Flag(name: [.short, .long], help: "Print nothing when the file is sound.") var quiet = false
 
     mutating func run() throws {
         let path = try ModelOptions.path(modelFile ?? options.model)
-        let verification = try ModelVerification(try options.embedder(model: path))
+        let verification = try ModelVerification(try options.compute.embedder(model: path))
         if verification.actualFingerprint != verification.statedFingerprint {
             throw CommandFailure(
                 .dataError,

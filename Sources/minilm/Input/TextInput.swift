@@ -72,11 +72,15 @@ struct TextInput {
     /// Bytes of all files, for progress; nil when one is no regular file.
     let totalByteCount: Int?
     private(set) var readByteCount = 0
+    /// What is wrong after the texts that were returned last.
+    private var failure: CommandFailure?
 
     private struct Source {
         var name: String
         var reader: LineReader
         var line = 0
+        /// Where the current line and the next begin, in bytes.
+        var start = 0
         var offset = 0
     }
 
@@ -88,13 +92,18 @@ struct TextInput {
         if texts.isEmpty && files.isEmpty {
             files = ["-"]
             if isatty(STDIN_FILENO) == 1 {
-                StandardError.write("Reading texts, one a line; end with Ctrl-D.\n")
+                StandardError.print("Reading texts, one a line; end with Ctrl-D.\n")
             }
         }
         var total: Int? = texts.reduce(0) { $0 + $1.utf8.count }
         for file in files {
             let size = try Self.size(file)
-            total = total.flatMap { sum in size.map { sum + $0 } }
+            total = total.flatMap { sum in
+                size.flatMap { size in
+                    let (sum, overflow) = sum.addingReportingOverflow(size)
+                    return overflow ? nil : sum
+                }
+            }
         }
         self.files = files[...]
         totalByteCount = total
@@ -114,9 +123,20 @@ struct TextInput {
     }
 
     /// The next texts: as many as are there without waiting, at most `count` and about a megabyte;
-    /// none at the end.
+    /// none at the end. A failure comes after the texts before it.
     mutating func next(_ count: Int) throws(CommandFailure) -> [InputText] {
+        if let failure { throw failure }
         var texts: [InputText] = []
+        do throws(CommandFailure) { try append(count, to: &texts) } catch {
+            if texts.isEmpty { throw error }
+            failure = error
+        }
+        return texts
+    }
+
+    private mutating func append(
+        _ count: Int, to texts: inout [InputText]
+    ) throws(CommandFailure) {
         var bytes = 0
         while texts.count < count, bytes < 1 << 20 {
             if let argument = arguments.popFirst() {
@@ -138,22 +158,27 @@ struct TextInput {
             if !texts.isEmpty, current?.reader.wouldBlock() == true { break }
             guard let line = try nextLine() else { continue }
             bytes += line.count
-            texts.append(try parse(line))
+            if let text = try parse(line) { texts.append(text) }
         }
-        return texts
     }
 
     private func open(_ path: String) throws(CommandFailure) -> Source {
         var descriptor = FileDescriptor.standardInput
         if path != "-" {
-            do { descriptor = try FileDescriptor.open(FilePath(path), .readOnly) } catch {
+            do {
+                // A FIFO without a writer waits here; a signal must end that.
+                descriptor = try FileDescriptor.open(
+                    FilePath(path), .readOnly, retryOnInterrupt: false)
+            } catch {
+                try Signals.check("while opening \(path)")
                 throw CommandFailure(.noInput, "\(path): \(error)")
             }
         }
         return Source(
             name: path == "-" ? "standard input" : path,
             reader: LineReader(
-                descriptor, lineLimit: options.maxLineBytes, interruption: Signals.stopRequests))
+                descriptor, lineLimit: options.maxLineBytes, interruption: Signals.stopRequests,
+                skipsLongLines: false))
     }
 
     /// The next line of the current source; nil at its end.
@@ -166,6 +191,7 @@ struct TextInput {
         switch event {
         case .line(var line):
             current!.line += 1
+            current!.start = current!.offset
             current!.offset += line.count + 1
             readByteCount += line.count + 1
             if line.last == UInt8(ascii: "\r") { line.removeLast() }
@@ -173,7 +199,7 @@ struct TextInput {
         case .tooLong(let count):
             throw CommandFailure(
                 .dataError,
-                "\(current!.name): line \(current!.line + 1) has \(count) bytes, more than --max-line-bytes \(options.maxLineBytes)"
+                "\(current!.name): line \(current!.line + 1) has \(count) bytes or more, over --max-line-bytes \(options.maxLineBytes)"
             )
         case .interrupted:
             try Signals.check("while reading \(current!.name)")
@@ -214,15 +240,17 @@ struct TextInput {
         }
     }
 
-    private func parse(_ line: [UInt8]) throws(CommandFailure) -> InputText {
+    /// The text of a line; nil for a blank one among JSON lines.
+    private func parse(_ line: [UInt8]) throws(CommandFailure) -> InputText? {
         let name = current?.name ?? ""
         let number = current?.line ?? 0
-        let start = (current?.offset ?? 0) - line.count - 1
+        let start = current?.start ?? 0
         func place(_ offset: Int) -> String {
             "\(name): not UTF-8 in line \(number), at byte \(offset) of it (byte \(start + offset) of the input)"
         }
         let text = try decode(line, place)
         guard options.inputFormat == .jsonl else { return InputText(text: text) }
+        if text.allSatisfy(\.isWhitespace) { return nil }
         let value: JSONValue
         do throws(JSONError) { value = try JSONValue(parsing: Array(text.utf8)) } catch {
             throw CommandFailure(.dataError, "\(name): line \(number) is \(error)")

@@ -1,3 +1,4 @@
+import EmbeddingServer
 import Safetensors
 import SystemPackage
 
@@ -28,22 +29,35 @@ struct ByteSink {
         if let path, path != "-" {
             var status = stat()
             let exists = stat(path, &status) == 0
-            if exists, status.st_mode & S_IFMT == S_IFDIR {
-                throw CommandFailure(.cannotCreate, "\(path): is a directory")
-            }
-            guard exists, status.st_mode & S_IFMT != S_IFREG else {
+            let isStandardOutput = exists && Self.isStandardOutput(status)
+            let kind = status.st_mode & S_IFMT
+            guard isStandardOutput || exists && kind != S_IFREG && kind != S_IFDIR else {
                 do throws(FileError) { target = .file(try AtomicFileWriter(path: path)) } catch {
                     throw CommandFailure(.cannotCreate, error.description)
                 }
                 return
             }
-            do { stream = try FileDescriptor.open(FilePath(path), .writeOnly) } catch {
+            do {
+                stream =
+                    isStandardOutput
+                    ? .standardOutput
+                    : try FileDescriptor.open(
+                        FilePath(path), .writeOnly, retryOnInterrupt: false)
+            } catch {
+                try Signals.check("while opening \(path)")
                 throw CommandFailure(.cannotCreate, "\(path): \(error)")
             }
         } else {
             stream = .standardOutput
         }
         target = needsSeek ? .spool(try Self.temporaryFile(), to: stream) : .stream(stream)
+    }
+
+    /// Whether a path leads to the file that standard output is, as /dev/stdout does.
+    private static func isStandardOutput(_ status: stat) -> Bool {
+        var output = stat()
+        return fstat(STDOUT_FILENO, &output) == 0 && output.st_dev == status.st_dev
+            && output.st_ino == status.st_ino
     }
 
     private static func temporaryFile() throws(CommandFailure) -> FileDescriptor {
@@ -68,8 +82,8 @@ struct ByteSink {
         buffer.removeAll(keepingCapacity: true)
         try check {
             switch target {
-            case .stream(let stream): try stream.writeAll(bytes)
-            case .spool(let file, _): try file.writeAll(bytes)
+            case .stream(let stream): try stream.writeFully(bytes)
+            case .spool(let file, _): try file.writeFully(bytes)
             case .file(let file): try file.write(bytes)
             }
         }
@@ -99,7 +113,8 @@ struct ByteSink {
                     while true {
                         let count = try file.read(into: block)
                         if count == 0 { break }
-                        try stream.writeAll(UnsafeRawBufferPointer(rebasing: block[..<count]))
+                        try stream.writeFully(
+                            UnsafeRawBufferPointer(rebasing: block[..<count]))
                     }
                 }
             }

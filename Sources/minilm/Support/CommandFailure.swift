@@ -16,7 +16,6 @@ struct CommandFailure: Error {
         case usage = 64
         case dataError = 65
         case noInput = 66
-        case unavailable = 69
         case `internal` = 70
         case cannotCreate = 73
         case ioError = 74
@@ -66,6 +65,15 @@ struct CommandFailure: Error {
     }
 
     private init(file error: FileError) {
+        if error.isWriting {
+            switch error.reason {
+            case .system(.noSuchFileOrDirectory), .system(.notDirectory), .system(.isDirectory),
+                .system(.permissionDenied), .system(.readOnlyFileSystem), .notRegular:
+                self.init(.cannotCreate, error.description)
+            default: self.init(.ioError, error.description)
+            }
+            return
+        }
         switch error.reason {
         case .system(.noSuchFileOrDirectory), .system(.notDirectory):
             self.init(.noInput, error.description)
@@ -75,17 +83,17 @@ struct CommandFailure: Error {
         }
     }
 
-    func exit() -> Never {
-        StandardError.write("minilm: \(message)\n")
-        Glibc.exit(code.rawValue)
+    func report() -> Never {
+        StandardError.print("minilm: \(message)\n")
+        exit(code.rawValue)
     }
 }
 
 /// Messages for people.
 enum StandardError {
-    static func write(_ text: String) {
+    static func print(_ text: String) {
         var text = text
-        text.withUTF8 { _ = Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        text.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
     static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }

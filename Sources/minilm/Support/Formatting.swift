@@ -16,20 +16,6 @@ extension Double {
     }
 }
 
-extension Int {
-    /// Bytes for people: 90.9 MB.
-    var asByteCount: String {
-        let units = ["B", "KB", "MB", "GB", "TB"]
-        var value = Double(self)
-        var unit = 0
-        while value >= 1000, unit < units.count - 1 {
-            value /= 1000
-            unit += 1
-        }
-        return "\(unit == 0 ? String(self) : value.fixed(1)) \(units[unit])"
-    }
-}
-
 extension Duration {
     var seconds: Double {
         Double(components.seconds) + Double(components.attoseconds) * 1e-18

@@ -18,37 +18,17 @@ struct ModelOptions: ParsableArguments {
             valueName: "file"))
     var model: String?
 
-    @Option(
-        help: ArgumentHelp(
-            "Threads that compute. Default: $MINILM_THREADS, else the processors this process may use.",
-            valueName: "count"))
-    var threads: Int?
+    @OptionGroup var compute: ComputeOptions
 
-    @Option(
-        help: ArgumentHelp(
-            "Tokens of a batch. Default: $MINILM_MAX_BATCH_TOKENS, else 1024.", valueName: "count"))
-    var maxBatchTokens: Int?
-
-    func validate() throws {
-        if let threads, !(1...1024).contains(threads) {
-            throw ValidationError("--threads must be within 1 and 1024.")
-        }
-        if let maxBatchTokens, !(1...1_000_000).contains(maxBatchTokens) {
-            throw ValidationError("--max-batch-tokens must be within 1 and 1000000.")
-        }
+    func embedder() throws -> Embedder {
+        try compute.embedder(model: try Self.path(model))
     }
 
-    func embedder(model path: String? = nil) throws -> Embedder {
-        var configuration = Embedder.Configuration()
-        if let count = try threads ?? Environment.int("MINILM_THREADS", 1...1024) {
-            configuration.threadCount = count
+    /// For commands that take the model as an argument too.
+    func checkBeside(_ argument: String?) throws {
+        if argument != nil, model != nil {
+            throw ValidationError("Name the model once: as an argument or with --model.")
         }
-        if let count = try maxBatchTokens
-            ?? Environment.int("MINILM_MAX_BATCH_TOKENS", 1...1_000_000)
-        {
-            configuration.batchTokenCount = count
-        }
-        return try Embedder(modelPath: try path ?? Self.path(model), configuration)
     }
 
     /// The model's path: as given, or the first default that exists.
@@ -71,6 +51,47 @@ struct ModelOptions: ParsableArguments {
         guard let path = realpath("/proc/self/exe", nil) else { return "" }
         defer { free(path) }
         return String(cString: path)
+    }
+}
+
+/// How a model runs.
+struct ComputeOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Threads that compute. Default: $MINILM_THREADS, else the processors this process may use.",
+            valueName: "count"))
+    var threads: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Tokens of a batch. Default: $MINILM_MAX_BATCH_TOKENS, else 512.", valueName: "count"))
+    var maxBatchTokens: Int?
+
+    func validate() throws {
+        if let threads, !(1...ComputeGroup.maximumThreadCount).contains(threads) {
+            throw ValidationError(
+                "--threads must be within 1 and \(ComputeGroup.maximumThreadCount).")
+        }
+        if let maxBatchTokens, !(1...1_000_000).contains(maxBatchTokens) {
+            throw ValidationError("--max-batch-tokens must be within 1 and 1000000.")
+        }
+    }
+
+    /// Opens a model to run as these options and the environment say.
+    func embedder(model path: String) throws -> Embedder {
+        var configuration = Embedder.Configuration()
+        if let count = try threads
+            ?? Environment.int(
+                "MINILM_THREADS", 1...ComputeGroup.maximumThreadCount)
+        {
+            configuration.threadCount = count
+        }
+        if let count = try maxBatchTokens
+            ?? Environment.int("MINILM_MAX_BATCH_TOKENS", 1...1_000_000)
+        {
+            configuration.batchTokenCount = count
+        }
+        return try Embedder(modelPath: path, configuration)
     }
 }
 

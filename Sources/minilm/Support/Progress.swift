@@ -82,7 +82,7 @@ final class Progress: Sendable {
                 "\(texts) texts  \(rate.fixed(0))/s  \(Int(Double(tokens) / seconds)) tokens/s  "
             line += elapsed.short
         }
-        StandardError.write(line)
+        StandardError.print(line)
     }
 
     /// Clears the line and, on a terminal, says what was done.
@@ -91,7 +91,7 @@ final class Progress: Sendable {
         guard state.hasDrawn else { return }
         let rate = Double(state.texts) / max(elapsed.seconds, 1e-9)
         let tokens = state.tokens > 0 ? ", \(state.tokens) tokens" : ""
-        StandardError.write(
+        StandardError.print(
             "\r\u{1B}[K\(state.texts) texts\(tokens) in \(elapsed.short) "
                 + "(\(rate.fixed(1)) texts/s)\n")
     }
