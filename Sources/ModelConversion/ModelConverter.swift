@@ -25,8 +25,10 @@ public enum ModelConverter {
         directory path: String, output: String, name: String? = nil
     ) throws(ConversionError) -> ModelSettings {
         let directory = CheckpointDirectory(path: FilePath(path))
-        guard !directory.holds(output) else { throw .outputIsInput(path: output) }
         let checkpoint = try CheckpointSettings(directory)
+        guard !directory.holds(output), !checkpoint.transformer.holds(output) else {
+            throw .outputIsInput(path: output)
+        }
         let (tokenizerSettings, tokenizerFile) = try CheckpointTokenizer.settings(
             checkpoint.transformer)
         let rows = checkpoint.configuration.vocabularySize
@@ -58,11 +60,7 @@ public enum ModelConverter {
             }
         }
         settings.selfTestTexts = selfTestTexts
-        let vectors = selfTestVectors(settings, tokenizer, converted)
-        if let index = vectors.firstIndex(where: { !$0.isFinite }) {
-            throw .nonFiniteVector(selfTest: index / settings.configuration.hiddenSize)
-        }
-        try checkEngine(settings, tokenizer, converted, vectors)
+        let vectors = try selfTestVectors(settings, tokenizer, converted.weights)
 
         var writer = SafetensorsWriter(metadata: settings.metadata)
         tokenizerTensors.add(to: &writer)
@@ -96,18 +94,23 @@ public enum ModelConverter {
         return provenance
     }
 
-    /// Checks that the engine computes the self-test vectors, before anything is written.
-    private static func checkEngine(
-        _ settings: ModelSettings, _ tokenizer: Tokenizer, _ converted: ConvertedWeights,
-        _ expected: [Float]
-    ) throws(ConversionError) {
+    /// The self-test texts' vectors in double precision, which the engine must reach before anything
+    /// is written.
+    private static func selfTestVectors(
+        _ settings: ModelSettings, _ tokenizer: Tokenizer, _ weights: BertWeights
+    ) throws(ConversionError) -> [Float] {
         let truncation = Truncation(maximumTokenCount: settings.maximumTokenCount)
+        let encoder = BertEncoder(settings.configuration, weights, pooling: settings.pooling)
+        let reference = ReferenceEncoder(encoder)
         var batch = PackedBatch()
-        for text in settings.selfTestTexts {
-            batch.append(tokenizer.encodeIDs(text, truncation: truncation).ids)
+        var expected: [Float] = []
+        for (index, text) in settings.selfTestTexts.enumerated() {
+            let ids = tokenizer.encodeIDs(text, truncation: truncation).ids
+            let vector = reference.forward(ids, normalize: settings.normalize).map { Float($0) }
+            guard vector.allSatisfy(\.isFinite) else { throw .nonFiniteVector(selfTest: index) }
+            batch.append(ids)
+            expected += vector
         }
-        let encoder = BertEncoder(
-            settings.configuration, converted.weights, pooling: settings.pooling)
         var actual = [Float](repeating: 0, count: expected.count)
         let result = actual.withUnsafeMutableBufferPointer { output in
             Result { () throws(TransformerError) in
@@ -116,25 +119,14 @@ public enum ModelConverter {
                     into: output)
             }
         }
-        do throws(TransformerError) { try result.get() } catch { throw .configuration(error) }
+        do throws(TransformerError) { try result.get() } catch {
+            guard case .nonFiniteOutput(let index) = error else { throw .configuration(error) }
+            throw .nonFiniteVector(selfTest: index)
+        }
         let difference = ModelVerification.largestDifference(actual, expected)
         guard difference <= ModelVerification.tolerance else {
             throw .selfTestFailed(difference: difference)
         }
-    }
-
-    private static func selfTestVectors(
-        _ settings: ModelSettings, _ tokenizer: Tokenizer, _ converted: ConvertedWeights
-    ) -> [Float] {
-        let encoder = BertEncoder(
-            settings.configuration, converted.weights, pooling: settings.pooling)
-        let reference = ReferenceEncoder(encoder)
-        let truncation = Truncation(maximumTokenCount: settings.maximumTokenCount)
-        return settings.selfTestTexts.flatMap { text in
-            reference.forward(
-                tokenizer.encodeIDs(text, truncation: truncation).ids,
-                normalize: settings.normalize
-            ).map { Float($0) }
-        }
+        return expected
     }
 }

@@ -36,8 +36,6 @@ final class Progress: Sendable {
 
     private var elapsed: Duration { ContinuousClock.now - start }
 
-    var textCount: Int { state.withLock(\.texts) }
-
     /// The next chunk of texts is in work; `readBytes` counts the input up to its end.
     func begin(texts: Int, readBytes: Int) {
         state.withLock { state in
