@@ -8,7 +8,7 @@ model=weights/all-MiniLM-L6-v2.safetensors
 program=.build/release/minilm
 
 build() {
-    echo "building (the first time takes a minute or two)" >&2
+    echo "building (the first time takes a few minutes)" >&2
     if ! log=$(swift build -c release --product minilm 2>&1); then
         printf '%s\n' "$log" >&2
         exit 70

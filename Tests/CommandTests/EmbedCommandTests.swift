@@ -199,6 +199,13 @@ import Testing
         #expect(result.errors.contains("in line 3, at byte 1 of it (byte 6 of the input)"))
     }
 
+    @Test func aByteOrderMarkIsNoPartOfTheInput() throws {
+        let result = try Program.run(
+            "embed", "--input-format", "jsonl", input: "\u{FEFF}\"cat\"\n\n{\"text\":\"dog\"}\n")
+        #expect(result.status == 0)
+        #expect(result.lines.count == 2)
+    }
+
     @Test func anEndlessLineIsAnError() throws {
         let result = try Program.run(
             "embed", "--input", "/dev/zero", "--max-line-bytes", "1000000")

@@ -195,6 +195,11 @@ struct TextInput {
             current!.offset += line.count + 1
             readByteCount += line.count + 1
             if line.last == UInt8(ascii: "\r") { line.removeLast() }
+            // A byte order mark is no part of the text, nor of JSON.
+            if current!.line == 1, line.starts(with: [0xEF, 0xBB, 0xBF]) {
+                line.removeFirst(3)
+                current!.start += 3
+            }
             return line
         case .tooLong(let count):
             throw CommandFailure(
