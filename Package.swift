@@ -9,13 +9,16 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CMalloc"),
         .target(name: "CRapidJSON"),
         .target(name: "JSON", dependencies: ["CRapidJSON"]),
         .target(
@@ -26,7 +29,10 @@ let package = Package(
         .target(name: "Transformer", dependencies: ["COpenBLAS", "Kernels", "Safetensors"]),
         .target(
             name: "EmbeddingEngine",
-            dependencies: ["Tokenization", "Transformer", "Safetensors", "JSON"]),
+            dependencies: [
+                "CMalloc", "JSON", "Kernels", "Safetensors", "Tokenization", "Transformer",
+                .product(name: "HeapModule", package: "swift-collections"),
+            ]),
         .target(
             name: "ModelConversion",
             dependencies: [
@@ -37,7 +43,8 @@ let package = Package(
         .target(
             name: "EmbeddingServer",
             dependencies: [
-                "EmbeddingEngine", "JSON",
+                "EmbeddingEngine", "JSON", "Safetensors",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),

@@ -1,8 +1,13 @@
 // RapidJSON's SAX reader behind a C interface.
 #include "CRapidJSON.h"
 
+#include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
+#include <string>
 
 #include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
@@ -13,19 +18,37 @@ namespace {
 struct Handler {
     const json_handler &call;
     void *context;
+    bool isNumberTooBig = false;
 
     bool Null() { return call.null_value(context) != 0; }
     bool Bool(bool value) { return call.bool_value(context, value) != 0; }
-    bool Int(int value) { return call.integer_value(context, value) != 0; }
-    bool Uint(unsigned value) { return call.integer_value(context, value) != 0; }
-    bool Int64(int64_t value) { return call.integer_value(context, value) != 0; }
-    // The reader reports every positive number beyond 32 bits here.
-    bool Uint64(uint64_t value) {
-        return value <= INT64_MAX ? call.integer_value(context, static_cast<int64_t>(value)) != 0
-                                  : call.unsigned_value(context, value) != 0;
+    // Numbers come as text, see RawNumber.
+    bool Int(int) { return false; }
+    bool Uint(unsigned) { return false; }
+    bool Int64(int64_t) { return false; }
+    bool Uint64(uint64_t) { return false; }
+    bool Double(double) { return false; }
+    // The reader's own conversion rounds to infinity, or to garbage, near the largest double.
+    bool RawNumber(const char *bytes, rapidjson::SizeType count, bool) {
+        const char *end = bytes + count;
+        if (!std::any_of(bytes, end, [](char c) { return c == '.' || c == 'e' || c == 'E'; })) {
+            int64_t integer = 0;
+            if (std::from_chars(bytes, end, integer).ec == std::errc()) {
+                // A double has a negative zero, an integer has none.
+                if (integer == 0 && *bytes == '-') return call.double_value(context, -0.0) != 0;
+                return call.integer_value(context, integer) != 0;
+            }
+            uint64_t natural = 0;
+            if (std::from_chars(bytes, end, natural).ec == std::errc())
+                return call.unsigned_value(context, natural) != 0;
+        }
+        // from_chars does not tell too large from too small; strtod does.
+        double value = 0;
+        if (std::from_chars(bytes, end, value).ec != std::errc())
+            value = std::strtod(std::string(bytes, count).c_str(), nullptr);
+        if (!std::isfinite(value)) return !(isNumberTooBig = true);
+        return call.double_value(context, value) != 0;
     }
-    bool Double(double value) { return call.double_value(context, value) != 0; }
-    bool RawNumber(const char *, rapidjson::SizeType, bool) { return false; }
     bool String(const char *bytes, rapidjson::SizeType count, bool) {
         return call.string_value(context, bytes, count) != 0;
     }
@@ -44,7 +67,7 @@ int json_parse(const char *bytes, size_t count, const json_handler *handler, voi
                size_t *offset, const char **reason) {
     constexpr unsigned flags = rapidjson::kParseIterativeFlag |
                                rapidjson::kParseValidateEncodingFlag |
-                               rapidjson::kParseFullPrecisionFlag;
+                               rapidjson::kParseNumbersAsStringsFlag;
     rapidjson::MemoryStream stream(bytes, count);
     rapidjson::Reader reader;
     Handler events{*handler, context};
@@ -55,6 +78,10 @@ int json_parse(const char *bytes, size_t count, const json_handler *handler, voi
     case rapidjson::kParseErrorNone:
         break;
     case rapidjson::kParseErrorTermination:
+        if (events.isNumberTooBig) {
+            *reason = rapidjson::GetParseError_En(rapidjson::kParseErrorNumberTooBig);
+            return json_malformed;
+        }
         return json_stopped;
     case rapidjson::kParseErrorStringInvalidEncoding:
     case rapidjson::kParseErrorStringUnicodeSurrogateInvalid:

@@ -1,26 +1,33 @@
+import Kernels
 import Safetensors
 import Synchronization
 import Tokenization
 import Transformer
 
-/// Embeds texts: tokenizes, packs batches, computes on all threads, and puts the vectors back in
-/// order.
+/// Embeds texts: tokenizes, packs batches of the texts of all callers, computes on all threads, and
+/// keeps to a ceiling of memory.
 public final class Embedder: Sendable {
     public let model: EmbeddingModel
     public let configuration: Configuration
-    private let group: ComputeGroup
-    private let workers: [Worker]
+    private let core: EmbedderCore
 
     public struct Configuration: Sendable, Equatable {
         /// Threads that compute.
         public var threadCount: Int
         /// The tokens of a batch; a longer single text is a batch of its own.
         public var batchTokenCount: Int
+        public var memory = MemoryBudget()
+        /// Bytes of vectors that are kept for texts that come again.
+        public var cacheByteCount = 0
+
+        /// What a BLAS library built for 64 processors has memory for; it crashes with many more
+        /// threads.
+        public static let maximumThreadCount = 64
 
         public init(
             threadCount: Int = ProcessorCount.available, batchTokenCount: Int = 512
         ) {
-            self.threadCount = threadCount
+            self.threadCount = min(max(1, threadCount), Self.maximumThreadCount)
             self.batchTokenCount = batchTokenCount
         }
     }
@@ -35,21 +42,18 @@ public final class Embedder: Sendable {
         public var truncates = true
         /// Whether vectors are scaled to unit length; nil for what the model does.
         public var normalize: Bool?
+        /// The elements of a vector that are kept, from its start, before it is normalized; nil for
+        /// all.
+        public var dimension: Int?
 
         public init() {}
-    }
-
-    /// One thread's memory.
-    private final class Worker: @unchecked Sendable {  // used by one thread of the group at a time
-        let workspace = EncoderWorkspace()
-        var output: [Float] = []
     }
 
     public init(_ model: EmbeddingModel, _ configuration: Configuration = Configuration()) {
         self.model = model
         self.configuration = configuration
-        group = ComputeGroup(threadCount: configuration.threadCount)
-        workers = (0..<group.threadCount).map { _ in Worker() }
+        core = EmbedderCore(model, configuration)
+        core.start()
     }
 
     /// Opens a converted model.
@@ -61,7 +65,56 @@ public final class Embedder: Sendable {
         self.init(try EmbeddingModel(path: modelPath), configuration)
     }
 
-    /// Hears of each batch as it is done, on any thread of the group; false stops the work.
+    deinit { core.stop() }
+
+    /// Names a job that was submitted.
+    public struct JobID: Hashable, Sendable { let id: BatchScheduler.JobID }
+
+    /// Takes a job in and returns at once; the receiver hears of the results.
+    ///
+    /// - Throws: `EmbeddingError`: a window or a dimension that the model does not have, a changed
+    ///   file, or memory that the job would need and can never have.
+    public func submit(
+        _ job: EmbeddingJob, _ receiver: any EmbeddingJobReceiver
+    ) throws(EmbeddingError) -> JobID {
+        let window = try window(job.request)
+        if let dimension = job.request.dimension, !(1...model.dimension).contains(dimension) {
+            throw .dimensionOutOfRange(dimension, largest: model.dimension)
+        }
+        try checkModelFile()
+        return JobID(id: try core.submit(job, window: window, receiver))
+    }
+
+    /// Ends a job early; its receiver hears `cancelled`, unless it has heard of another end.
+    public func cancel(_ job: JobID) { core.cancel(job.id) }
+
+    /// What the embedder did so far, and does now.
+    public var statistics: EmbedderStatistics { core.statistics }
+
+    /// Measures what batches cost, in the background, and brings the model into memory. Otherwise
+    /// that is done when it is first asked for.
+    public func warmUp() { core.calibrate() }
+
+    /// What batches cost, as measured.
+    public var costModel: CostModel { core.costModel }
+
+    /// The ceiling of the resident set now, in bytes.
+    public var memoryCeiling: Int { core.memoryCeiling }
+
+    /// What requests may take beside the engine's own memory before batches would shrink, in bytes.
+    public var spareByteCount: Int { core.spareByteCount }
+
+    /// What the process would hold at most while texts of these lengths are computed, in bytes:
+    /// what it holds anyway, and the batches of all workers.
+    ///
+    /// - Parameters:
+    ///   - lengths: tokens of each text.
+    ///   - byteCount: what the caller keeps for the texts beside.
+    public func plan(lengths: [Int], byteCount: Int) -> BatchPrediction {
+        core.predict(lengths: lengths, byteCount: byteCount)
+    }
+
+    /// Hears of each batch as it is done, on any thread; false stops the work.
     public typealias BatchObserver = @Sendable (_ textCount: Int, _ tokenCount: Int) -> Bool
 
     /// The vectors of texts, in their order. A text's vector does not depend on its neighbours.
@@ -70,25 +123,16 @@ public final class Embedder: Sendable {
     public func embed(
         _ texts: [String], _ request: Request = Request(), onBatch: BatchObserver? = nil
     ) throws(EmbeddingError) -> Embeddings {
-        let limit = try window(request)
-        try checkModelFile()
-        let encodings = tokenize(
-            texts, Truncation(maximumTokenCount: limit, direction: request.truncationDirection))
-        if !request.truncates,
-            let index = encodings.firstIndex(where: { $0.droppedTokenCount > 0 })
-        {
-            let count = encodings[index].ids.count + encodings[index].droppedTokenCount
-            throw .textTooLong(index: index, tokenCount: count, limit: limit)
-        }
-        return Embeddings(
-            vectors: try compute(
-                encodings, normalize: request.normalize ?? model.settings.normalize, onBatch),
-            dimension: model.dimension, tokenCounts: encodings.map(\.ids.count),
-            droppedTokenCounts: encodings.map(\.droppedTokenCount))
+        let collector = VectorCollector(
+            count: texts.count, dimension: request.dimension ?? model.dimension, onBatch: onBatch)
+        let job = try submit(EmbeddingJob(texts, request), collector)
+        return try collector.wait { self.cancel(job) }
     }
 
     /// The tokens that a request's texts are cut to.
-    private func window(_ request: Request) throws(EmbeddingError) -> Int {
+    ///
+    /// - Throws: `EmbeddingError.maximumTokenCountOutOfRange`.
+    public func window(_ request: Request) throws(EmbeddingError) -> Int {
         let limit = request.maximumTokenCount ?? model.settings.maximumTokenCount
         let largest = model.settings.configuration.maximumPositionCount
         guard (2...largest).contains(limit) else {
@@ -99,80 +143,5 @@ public final class Embedder: Sendable {
 
     private func checkModelFile() throws(EmbeddingError) {
         do throws(FileError) { try model.file.file.checkUnchanged() } catch { throw .file(error) }
-    }
-
-    private func tokenize(_ texts: [String], _ truncation: Truncation) -> [Encoding] {
-        let blockSize = 32
-        let blocks = Mutex([Int: [Encoding]]())
-        group.run(count: (texts.count + blockSize - 1) / blockSize) { _, block in
-            let range = block * blockSize..<min((block + 1) * blockSize, texts.count)
-            let encodings = texts[range].map {
-                model.tokenizer.encodeIDs($0, truncation: truncation)
-            }
-            blocks.withLock { $0[block] = encodings }
-        }
-        return blocks.withLock { blocks in
-            blocks.keys.sorted().flatMap { blocks[$0] ?? [] }
-        }
-    }
-
-    private func compute(
-        _ encodings: [Encoding], normalize: Bool, _ onBatch: BatchObserver?
-    ) throws(EmbeddingError) -> [Float] {
-        let batches = BatchPlanner.batches(
-            lengths: encodings.map(\.ids.count), tokenBudget: configuration.batchTokenCount)
-        let width = model.dimension
-        let failure = Mutex<EmbeddingError?>(nil)
-        let vectors = [Float](unsafeUninitializedCapacity: encodings.count * width) { out, count in
-            // Batches write to rows that no other batch has.
-            nonisolated(unsafe) let rows = out.baseAddress
-            group.run(count: batches.count) { worker, index in
-                guard let rows, failure.withLock({ $0 == nil }) else { return }
-                do throws(EmbeddingError) {
-                    let batch = batches[index]
-                    try self.compute(batch, encodings, normalize, workers[worker], rows)
-                    guard let onBatch else { return }
-                    let tokens = batch.reduce(0) { $0 + encodings[$1].ids.count }
-                    if !onBatch(batch.count, tokens) { throw EmbeddingError.cancelled }
-                } catch {
-                    failure.withLock { $0 = $0 ?? error }
-                }
-            }
-            let isComplete = failure.withLock { $0 == nil }
-            count = isComplete ? encodings.count * width : 0
-        }
-        if let error = failure.withLock({ $0 }) { throw error }
-        return vectors
-    }
-
-    private func compute(
-        _ batch: [Int], _ encodings: [Encoding], _ normalize: Bool, _ worker: Worker,
-        _ rows: UnsafeMutablePointer<Float>
-    ) throws(EmbeddingError) {
-        let width = model.dimension
-        var packed = PackedBatch()
-        for index in batch { packed.append(encodings[index].ids) }
-        if worker.output.count < batch.count * width {
-            worker.output = [Float](repeating: 0, count: batch.count * width)
-        }
-        let result = worker.output.withUnsafeMutableBufferPointer { output in
-            Result { () throws(TransformerError) in
-                try model.encoder.forward(
-                    packed, workspace: worker.workspace, normalize: normalize,
-                    into: UnsafeMutableBufferPointer(rebasing: output[..<(batch.count * width)]))
-            }
-        }
-        do throws(TransformerError) { try result.get() } catch {
-            if case .nonFiniteOutput(let sequence) = error {
-                throw .model(.nonFiniteOutput(sequence: batch[sequence]))
-            }
-            throw .model(error)
-        }
-        worker.output.withUnsafeBufferPointer { output in
-            guard let base = output.baseAddress else { return }
-            for (n, index) in batch.enumerated() {
-                (rows + index * width).update(from: base + n * width, count: width)
-            }
-        }
     }
 }

@@ -9,6 +9,9 @@ public struct EmbeddingModel: Sendable {
     public let encoder: BertEncoder
     public let file: SafetensorsFile
 
+    /// The size of the model's file.
+    public var byteCount: Int { file.file.bytes.count }
+
     public var dimension: Int { settings.configuration.hiddenSize }
 
     /// The names of the tensors beside the weights.

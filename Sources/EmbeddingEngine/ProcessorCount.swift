@@ -9,11 +9,12 @@
 public enum ProcessorCount {
     public static var available: Int {
         let quota = quota(
-            v2: read("/sys/fs/cgroup/cpu.max"),
-            v1Quota: read("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
-            v1Period: read("/sys/fs/cgroup/cpu/cpu.cfs_period_us"))
+            v2: SystemFile.read("/sys/fs/cgroup/cpu.max"),
+            v1Quota: SystemFile.read("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
+            v1Period: SystemFile.read("/sys/fs/cgroup/cpu/cpu.cfs_period_us"))
         let processors =
-            affinity(status: read("/proc/self/status")) ?? sysconf(Int32(_SC_NPROCESSORS_ONLN))
+            affinity(status: SystemFile.read("/proc/self/status"))
+            ?? sysconf(Int32(_SC_NPROCESSORS_ONLN))
         return max(1, min(processors, quota ?? .max))
     }
 
@@ -49,13 +50,5 @@ public enum ProcessorCount {
     private static func whole(_ quota: Int?, _ period: Int?) -> Int? {
         guard let quota, let period, quota > 0, period > 0 else { return nil }
         return (quota + period - 1) / period
-    }
-
-    private static func read(_ path: String) -> String? {
-        guard let file = fopen(path, "re") else { return nil }
-        defer { fclose(file) }
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = fread(&buffer, 1, buffer.count, file)
-        return String(validating: buffer[..<count], as: UTF8.self)
     }
 }

@@ -3,11 +3,17 @@ import JSON
 import Logging
 import SystemPackage
 
-/// JSON-RPC 2.0 over lines: a request a line in, an answer a line out.
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// JSON-RPC 2.0 over lines: a request a line in, an answer a line out, as they are ready.
 ///
 /// Every line that is not blank gets exactly one answer, notifications apart; no line ends the
-/// server.
-public struct Server {
+/// server. One thread reads, the embedder's compute, one writes.
+public final class Server {
     public struct Limits: Sendable, Equatable {
         /// Bytes of a line; longer ones are skipped and answered with −32002.
         public var lineByteCount: Int
@@ -15,13 +21,18 @@ public struct Server {
         public var textCount: Int
         /// Requests of one batch array.
         public var requestCount: Int
+        /// Requests in work at a time; more are answered with −32001. Without a limit, reading
+        /// waits while the requests in work fill the memory that there is for them.
+        public var concurrentRequestCount: Int?
 
         public init(
-            lineByteCount: Int = 64 << 20, textCount: Int = 100_000, requestCount: Int = 1000
+            lineByteCount: Int = 64 << 20, textCount: Int = 100_000, requestCount: Int = 1000,
+            concurrentRequestCount: Int? = nil
         ) {
             self.lineByteCount = lineByteCount
             self.textCount = textCount
             self.requestCount = requestCount
+            self.concurrentRequestCount = concurrentRequestCount
         }
     }
 
@@ -33,22 +44,30 @@ public struct Server {
         case stopped
         /// Nobody reads the answers any more.
         case outputClosed
+        /// The process that spawned this one is gone, and nobody else writes to it.
+        case parentGone
     }
 
     private let embedder: Embedder
     private let limits: Limits
-    private let output: FileDescriptor
+    /// The longest line, as the memory allows it.
+    private let lineByteCount: Int
+    private let descriptor: FileDescriptor
     private let logger: Logger
     private let isStopping: @Sendable () -> Bool
+    private let output: OutputQueue
+    private let table = RequestTable()
+    private let statistics = ServerStatistics()
+    private let parent: ParentProcess
     private var input: LineReader
-    private var json = JSONWriter()
-    /// Whether `json` holds an answer, or the last part of one.
-    private var hasAnswer = false
     /// The texts of this line's requests so far.
     private var lineTextCount = 0
+    /// Answers to `shutdown`, sent when all else is answered.
+    private var shutdowns: [Answer] = []
     private var isShutDown = false
 
-    private static let methods = ["embed", "info", "shutdown"]
+    /// What requests may take before their memory is looked at.
+    private static let smallByteCount = 1 << 20
 
     /// - Parameters:
     ///   - output: gets protocol lines and nothing else.
@@ -61,133 +80,313 @@ public struct Server {
     ) {
         self.embedder = embedder
         self.limits = limits
-        self.output = output
         self.logger = logger
         self.isStopping = isStopping
+        descriptor = output
+        // A line takes its own bytes several times over until its texts are taken out of it.
+        let room = embedder.memoryCeiling - max(ProcessMemory.resident, embedder.model.byteCount)
+        lineByteCount = min(limits.lineByteCount, max(1 << 16, room / 8))
+        self.output = OutputQueue(output, byteLimit: min(8 << 20, max(1 << 16, room / 8)))
+        parent = ParentProcess(input: input)
+        var interruptions = [LineReader.Interruption.hangup(output)]
+        if let interruption { interruptions.append(.readable(interruption)) }
         self.input = LineReader(
-            input, lineLimit: limits.lineByteCount, interruption: interruption)
+            input, lineLimit: lineByteCount, interruptions: interruptions,
+            idleTime: parent.isWatched ? .seconds(1) : nil)
     }
 
-    /// Serves until the input ends, a client says `shutdown`, or ``isStopping``.
+    /// Where the server stands, in the text format that Prometheus reads; for any thread.
+    public var metrics: @Sendable () -> String {
+        { [embedder, table, output, statistics] in
+            MetricsText(Self.state(embedder, table, output, statistics)).text
+        }
+    }
+
+    /// Serves until the input ends, a client says `shutdown`, or ``isStopping``. What was accepted
+    /// is answered before it returns, unless nobody reads any more.
     ///
     /// - Throws: `Errno`: reading or writing failed for another reason than a closed pipe.
-    public mutating func run() throws(Errno) -> End {
+    public func run() throws(Errno) -> End {
         logger.info("serving", metadata: ["model": "\(embedder.model.settings.name)"])
+        embedder.warmUp()
+        guard output.start() else { throw .resourceTemporarilyUnavailable }
+        defer { output.finish() }
+        let end = try readLines()
+        if end != .outputClosed, finish() {
+            for answer in shutdowns { answer.send(result: .null) }
+            if drain() { return end }
+        }
+        table.cancelAll()
+        if let error = output.error, error != .brokenPipe { throw error }
+        return .outputClosed
+    }
+
+    private func readLines() throws(Errno) -> End {
         while !isStopping() {
             switch try input.next() {
             case .end: return .endOfInput
+            case .interrupted where isOutputGone: return .outputClosed
             case .interrupted: continue
-            case .tooLong(let count):
-                logger.warning("line skipped", metadata: ["bytes": "\(count)"])
-                let error = RPCError.tooLarge(
-                    "max_line_bytes", count: count, limit: limits.lineByteCount)
-                answer(.null, error)
-            case .line(let line):
-                handle(line)
+            case .idle:
+                if parent.isGone, table.count == 0 { return .parentGone }
+            case let event: handle(event)
             }
-            guard try send() else { return .outputClosed }
             if isShutDown { return .shutdown }
         }
+        while let event = input.nextBuffered() { handle(event) }
         return .stopped
     }
 
-    private mutating func handle(_ line: [UInt8]) {
+    /// Waits until every request has its answer; false when nobody reads any more.
+    private func finish() -> Bool {
+        while !table.waitUntilEmpty(timeout: .milliseconds(100)) {
+            if isOutputGone { return false }
+        }
+        return true
+    }
+
+    /// Waits until every answer is written; false when nobody reads any more.
+    private func drain() -> Bool {
+        while !output.drain(timeout: .milliseconds(100)) {
+            if isOutputGone { return false }
+        }
+        return output.error == nil
+    }
+
+    private var isOutputGone: Bool {
+        var state = pollfd(fd: descriptor.rawValue, events: 0, revents: 0)
+        return output.error != nil || (poll(&state, 1, 0) > 0 && state.revents != 0)
+    }
+
+    // MARK: - Lines
+
+    private func handle(_ event: LineReader.Event) {
+        let received = ContinuousClock.now
+        switch event {
+        case .tooLong(let count):
+            logger.warning("line skipped", metadata: ["bytes": "\(count)"])
+            statistics.countLine()
+            fail(.null, .tooLarge("max_line_bytes", count: count, limit: lineByteCount))
+        case .line(let line):
+            if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return }
+            statistics.countLine()
+            handle(line, received)
+        case .end, .interrupted, .idle: break
+        }
+    }
+
+    private func handle(_ line: [UInt8], _ received: ContinuousClock.Instant) {
         lineTextCount = 0
-        if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return }
         let value: JSONValue
         do throws(JSONError) { value = try JSONValue(parsing: line) } catch {
-            answer(.null, .notJSON(error))
-            return
+            return fail(.null, .notJSON(error))
         }
-        guard let batch = value.array else { return handle(value) }
-        guard !batch.isEmpty else { return answer(.null, .notRequest("an empty batch")) }
-        guard batch.count <= limits.requestCount else {
-            return answer(
+        guard let elements = value.array else { return handle(value, received, nil) }
+        guard !elements.isEmpty else { return fail(.null, .notRequest("an empty batch")) }
+        guard elements.count <= limits.requestCount else {
+            return fail(
                 .null,
-                .tooLarge("requests_per_batch", count: batch.count, limit: limits.requestCount))
+                .tooLarge("requests_per_batch", count: elements.count, limit: limits.requestCount))
         }
-        json.beginArray()
-        for element in batch { handle(element) }
-        json.endArray()
-        // A batch of notifications alone has no answer.
-        if !hasAnswer { json.removeAll() }
+        let group = BatchAnswer(output)
+        for element in elements { handle(element, received, group) }
+        group.complete()
     }
 
-    private mutating func handle(_ value: JSONValue) {
+    private func handle(
+        _ value: JSONValue, _ received: ContinuousClock.Instant, _ group: BatchAnswer?
+    ) {
         let request: RPCRequest
         do throws(RPCError) { request = try RPCRequest(value) } catch {
-            answer(RPCRequest.id(of: value), error)
-            return
+            return fail(RPCRequest.id(of: value), error, group)
         }
-        var result = JSONWriter()
+        let method = RPCMethod(rawValue: request.method)
+        guard let id = request.id else { return notify(method, request.params) }
+        let answer = answer(id, group)
         do throws(RPCError) {
-            try call(request, into: &result)
+            guard let method else {
+                throw .noMethod(request.method, known: RPCMethod.allCases.map(\.rawValue))
+            }
+            try call(method, request.params, answer, received)
         } catch {
             logger.debug("request failed", metadata: ["code": "\(error.code)"])
-            if let id = request.id { answer(id, error) }
-            return
+            statistics.count(method, error)
+            answer.send(error, waits: true)
         }
-        guard let id = request.id else { return }
-        hasAnswer = true
-        json.beginObject()
-        json.key("jsonrpc")
-        json.string("2.0")
-        json.key("id")
-        json.value(id)
-        json.key("result")
-        json.append(result)
-        json.endObject()
     }
 
-    private mutating func call(
-        _ request: RPCRequest, into result: inout JSONWriter
+    private func answer(_ id: JSONValue, _ group: BatchAnswer?) -> Answer {
+        Answer(id: id, output, batch: group.map { ($0, $0.reserve()) })
+    }
+
+    private func fail(_ id: JSONValue, _ error: RPCError, _ group: BatchAnswer? = nil) {
+        statistics.count(nil, error)
+        answer(id, group).send(error, waits: true)
+    }
+
+    // MARK: - Methods
+
+    /// A call that wants no answer: most need not be made.
+    private func notify(_ method: RPCMethod?, _ params: RPCParameters) {
+        switch method {
+        case .cancelRequest: cancel(params)
+        case .shutdown: isShutDown = true
+        default: break
+        }
+    }
+
+    private func cancel(_ params: RPCParameters) {
+        guard let id = params["id"] else { return }
+        statistics.countCancellation()
+        table.cancel(key: id.serialized)
+    }
+
+    private func call(
+        _ method: RPCMethod, _ params: RPCParameters, _ answer: Answer,
+        _ received: ContinuousClock.Instant
     ) throws(RPCError) {
-        switch request.method {
-        case "embed":
-            let method = try EmbedMethod(
-                request.params, textLimit: limits.textCount, textsBefore: lineTextCount)
-            lineTextCount += method.textCount
-            try method.run(embedder, into: &result)
-        case "info":
-            InfoMethod(embedder: embedder, limits: limits).run(into: &result)
-        case "shutdown":
+        let request = Call(method: method, answer: answer, received: received)
+        switch method {
+        case .initialize: reply(request, infoMethod.initialize())
+        case .info: reply(request, infoMethod.info())
+        case .stats:
+            reply(request, StatsMethod.result(Self.state(embedder, table, output, statistics)))
+        case .cancelRequest:
+            cancel(params)
+            reply(request, .null)
+        case .shutdown:
             isShutDown = true
-            result.null()
-        default: throw .noMethod(request.method, known: Self.methods)
+            shutdowns.append(answer)
+        case .embed: try embed(request, params)
+        case .tokenize: try tokenize(request, params)
+        case .count: try count(request, params)
+        case .plan: try plan(request, params)
         }
     }
 
-    private mutating func answer(_ id: JSONValue, _ error: RPCError) {
-        hasAnswer = true
-        json.beginObject()
-        json.key("jsonrpc")
-        json.string("2.0")
-        json.key("id")
-        json.value(id)
-        json.key("error")
-        json.beginObject()
-        json.key("code")
-        json.integer(error.code)
-        json.key("message")
-        json.string(error.message)
-        if !error.data.isEmpty {
-            json.key("data")
-            json.value(.object(error.data))
-        }
-        json.endObject()
-        json.endObject()
+    /// What every call has.
+    private struct Call {
+        var method: RPCMethod
+        var answer: Answer
+        var received: ContinuousClock.Instant
     }
 
-    /// Ends the answer, if there is one, and writes it; false when nobody reads any more.
-    private mutating func send() throws(Errno) -> Bool {
-        guard hasAnswer else { return true }
-        json.endLine()
-        hasAnswer = false
-        do throws(Errno) { try output.writeFully(json.bytes) } catch {
-            if error == .brokenPipe { return false }
-            throw error
+    private func reply(_ call: Call, _ result: JSONWriter) {
+        statistics.count(call.method, ContinuousClock.now - call.received)
+        call.answer.send(result: result, waits: true)
+    }
+
+    private var infoMethod: InfoMethod {
+        InfoMethod(embedder: embedder, limits: limits, lineByteCount: lineByteCount)
+    }
+
+    private static func state(
+        _ embedder: Embedder, _ table: RequestTable, _ output: OutputQueue,
+        _ statistics: ServerStatistics
+    ) -> ServerState {
+        ServerState(
+            requests: statistics.snapshot, engine: embedder.statistics,
+            activeRequestCount: table.count, requestByteCount: table.byteCount,
+            outputByteCount: output.waitingByteCount, memoryCeiling: embedder.memoryCeiling,
+            secondsPerToken: embedder.costModel.secondsPerToken)
+    }
+
+    private func embed(_ call: Call, _ params: RPCParameters) throws(RPCError) {
+        let method = try EmbedMethod(params, embedder.model)
+        let request = try accept(
+            call, method.input, byteCount: method.byteCount(embedder.model), method.request)
+        var job = EmbeddingJob(method.input.texts, method.request)
+        job.priority = method.priority
+        job.deadline = method.timeout.map { call.received + $0 }
+        submit(
+            job, request,
+            EmbedAnswer(request, method, modelName: embedder.model.settings.name))
+    }
+
+    private func tokenize(_ call: Call, _ params: RPCParameters) throws(RPCError) {
+        let (input, job) = try TokenizeMethod.job(params, embedder.model)
+        // An id, its token and its offsets take some ten times the text.
+        let request = try accept(call, input, byteCount: 11 * input.byteCount, job.request)
+        submit(job, request, TokenizeMethod(request, input, embedder.model.tokenizer))
+    }
+
+    private func count(_ call: Call, _ params: RPCParameters) throws(RPCError) {
+        let (input, job) = try CountMethod.job(params, embedder.model)
+        let request = try accept(
+            call, input, byteCount: input.byteCount + 64 * input.count, job.request)
+        submit(job, request, CountMethod(request, input, window: window(job.request)))
+    }
+
+    private func plan(_ call: Call, _ params: RPCParameters) throws(RPCError) {
+        switch try PlanMethod.subject(params, embedder.model) {
+        case .lengths(let lengths, let byteCount):
+            reply(call, PlanMethod.result(lengths, byteCount: byteCount, embedder))
+        case .texts(let method):
+            let request = try accept(
+                call, method.input, byteCount: method.input.byteCount, method.request)
+            var job = EmbeddingJob(method.input.texts, method.request)
+            job.purpose = .count
+            submit(
+                job, request,
+                PlanMethod(request, embedder, method, window: window(method.request)))
         }
-        json.removeAll()
-        return true
+    }
+
+    private func window(_ request: Embedder.Request) -> Int {
+        request.maximumTokenCount ?? embedder.model.settings.maximumTokenCount
+    }
+
+    /// Admits a request, once there is room for it.
+    ///
+    /// - Throws: `RPCError` −32001, −32002, −32004.
+    private func accept(
+        _ call: Call, _ input: TextInput, byteCount: Int, _ options: Embedder.Request
+    ) throws(RPCError) -> ActiveRequest {
+        lineTextCount += input.count
+        guard lineTextCount <= limits.textCount else {
+            throw .tooLarge(
+                "max_client_batch_size", count: lineTextCount, limit: limits.textCount)
+        }
+        if let limit = limits.concurrentRequestCount, table.count >= limit {
+            let tokens = max(512, embedder.statistics.waitingTokenCount)
+            let seconds = embedder.costModel.secondsPerToken * Double(tokens)
+            throw .overloaded(
+                retryAfter: seconds / Double(embedder.configuration.threadCount), limit: limit)
+        }
+        if byteCount > Self.smallByteCount {
+            // A token is a byte or more of text.
+            let longest = input.texts.reduce(0) { max($0, $1.utf8.count + 2) }
+            let prediction = embedder.plan(
+                lengths: [min(longest, window(options))], byteCount: byteCount)
+            guard prediction.fits else {
+                throw .outOfMemory(
+                    predicted: prediction.peakByteCount, ceiling: prediction.ceiling)
+            }
+        }
+        if table.byteCount + byteCount > Self.smallByteCount {
+            table.waitForRoom(byteCount) { max(Self.smallByteCount, embedder.spareByteCount) }
+        }
+        return ActiveRequest(
+            call.method, call.answer, received: call.received, byteCount: byteCount, table,
+            statistics)
+    }
+
+    private func submit(
+        _ job: EmbeddingJob, _ request: ActiveRequest, _ receiver: any EmbeddingJobReceiver
+    ) {
+        do throws(EmbeddingError) {
+            let id = try embedder.submit(job, receiver)
+            request.setCancel { [embedder] in embedder.cancel(id) }
+        } catch {
+            request.fail(RPCError(error))
+        }
+    }
+}
+
+extension JSONWriter {
+    fileprivate static var null: JSONWriter {
+        var json = JSONWriter()
+        json.null()
+        return json
     }
 }

@@ -11,6 +11,29 @@ public final class EncoderWorkspace {
 
     public init() {}
 
+    /// What it holds, in bytes.
+    public var byteCount: Int {
+        [hidden, projected, qkv, context, intermediate, scores].reduce(0) { $0 + $1.count * 4 }
+    }
+
+    /// What it holds for a batch when it held nothing before, in bytes.
+    ///
+    /// - Parameters:
+    ///   - tokens: T.
+    ///   - longest: L.
+    public static func byteCount(tokens: Int, longest: Int, _ c: BertConfiguration) -> Int {
+        (tokens * (6 * c.hiddenSize + c.intermediateSize) + longest * longest) * 4
+    }
+
+    /// Gives the memory back.
+    public func removeAll() {
+        for buffer in [\.hidden, \.projected, \.qkv, \.context, \.intermediate, \.scores]
+            as [ReferenceWritableKeyPath<EncoderWorkspace, AlignedBuffer>]
+        {
+            self[keyPath: buffer] = AlignedBuffer(count: 0)
+        }
+    }
+
     /// Makes room for a batch.
     func reserve(tokens: Int, longest: Int, _ c: BertConfiguration) {
         grow(&hidden, tokens * c.hiddenSize)
@@ -22,7 +45,10 @@ public final class EncoderWorkspace {
     }
 
     private func grow(_ buffer: inout AlignedBuffer, _ count: Int) {
-        if buffer.count < count { buffer = AlignedBuffer(count: count) }
+        guard buffer.count < count else { return }
+        // The old one goes first: both at once would be more than was planned for.
+        buffer = AlignedBuffer(count: 0)
+        buffer = AlignedBuffer(count: count)
     }
 }
 

@@ -29,6 +29,8 @@ struct MiniLM: ParsableCommand {
             var command = try parseAsRoot()
             try command.run()
             try StandardStreams.flushOutput()
+            // Threads may still compute what nobody waits for: nothing is torn down below them.
+            StandardStreams.endProcess(0)
         } catch {
             if let failure = CommandFailure(error) { failure.report() }
             guard exitCode(for: error) == .validationFailure else { exit(withError: error) }

@@ -35,7 +35,12 @@ import Transformer
             for _ in 0..<20 {
                 group.addTask { [texts] in try? embedder.embed(texts).vectors }
             }
-            for await vectors in group { #expect(vectors == expected) }
+            for await vectors in group {
+                // Batches of several callers sum in another order: equal to rounding.
+                let differences = zip(vectors ?? [], expected).map { abs($0 - $1) }
+                #expect(differences.count == expected.count)
+                #expect(differences.allSatisfy { $0 < 1e-6 })
+            }
         }
     }
 
@@ -97,21 +102,6 @@ import Transformer
     }
 }
 
-@Suite struct BatchPlannerTests {
-    @Test func batchesStayWithinTheBudgetAndHoldEveryTextOnce() {
-        var generator = SeededGenerator(seed: 1)
-        for budget in [1, 16, 100, 1024] {
-            let lengths = (0..<300).map { _ in Int.random(in: 2...256, using: &generator) }
-            let batches = BatchPlanner.batches(lengths: lengths, tokenBudget: budget)
-            #expect(batches.flatMap { $0 }.sorted() == Array(lengths.indices))
-            for batch in batches {
-                #expect(batch.count == 1 || batch.reduce(0) { $0 + lengths[$1] } <= budget)
-            }
-        }
-        #expect(BatchPlanner.batches(lengths: [], tokenBudget: 10).isEmpty)
-    }
-}
-
 @Suite struct ProcessorCountTests {
     @Test(
         arguments: [
@@ -133,38 +123,4 @@ import Transformer
     func theAffinityMaskIsCounted(status: String?, expected: Int?) {
         #expect(ProcessorCount.affinity(status: status) == expected)
     }
-}
-
-@Suite struct ComputeGroupTests {
-    @Test(arguments: [1, 2, 3, 16])
-    func everyIndexRunsOnceOnAThreadOfTheGroup(threads: Int) {
-        let group = ComputeGroup(threadCount: threads)
-        for count in [0, 1, 2, 100] {
-            let seen = Mutex([Int]())
-            group.run(count: count) { worker, index in
-                #expect((0..<threads).contains(worker))
-                seen.withLock { $0.append(index) }
-            }
-            #expect(seen.withLock { $0.sorted() } == Array(0..<count))
-        }
-    }
-
-    @Test func manyRunsAndCallersDoNotBlock() async {
-        let group = ComputeGroup(threadCount: 4)
-        let total = Counter()
-        await withTaskGroup(of: Void.self) { tasks in
-            for _ in 0..<8 {
-                tasks.addTask {
-                    for _ in 0..<500 {
-                        group.run(count: 5) { _, _ in total.value.add(1, ordering: .relaxed) }
-                    }
-                }
-            }
-        }
-        #expect(total.value.load(ordering: .relaxed) == 8 * 500 * 5)
-    }
-}
-
-private final class Counter: Sendable {
-    let value = Atomic<Int>(0)
 }

@@ -40,6 +40,29 @@ private func parse(_ text: String) throws(JSONError) -> JSONValue {
 
     @Test(
         arguments: [
+            "1.7976931348623157e308", "-1.7976931348623157e308", "17976931348623157e292", "5e-324",
+            "1e-400", "-0", "-0.0", "0.1", "123456789012345678901234567890", "9007199254740993",
+            "18446744073709551616", "2.2250738585072011e-308",
+        ])
+    func numbersAreTheNearestDoubles(text: String) throws {
+        let value = try #require(try parse(text).double)
+        #expect(value == Double(text))
+        #expect(value.sign == Double(text)?.sign)
+    }
+
+    @Test(arguments: [
+        "1.8e308", "1.7976931348623159e308", "2e308", "11E+308", "101311E+308", "1e400", "-1e999",
+    ])
+    func numbersBeyondDoublesAreMalformed(text: String) {
+        #expect {
+            try parse(#"{"id":\#(text)}"#)
+        } throws: { error in
+            if case JSONError.malformed = error { true } else { false }
+        }
+    }
+
+    @Test(
+        arguments: [
             [0x22, 0xFF, 0x22], [0x22, 0xC0, 0xAF, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22],
             [0x22, 0xE2, 0x82, 0x22], [0x22, 0xF4, 0x90, 0x80, 0x80, 0x22],
             Array(#""\ud800""#.utf8),

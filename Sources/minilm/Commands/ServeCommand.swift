@@ -1,4 +1,5 @@
 import ArgumentParser
+import EmbeddingEngine
 import EmbeddingServer
 import Logging
 import SystemPackage
@@ -18,20 +19,22 @@ struct ServeCommand: ParsableCommand {
         commandName: "serve",
         abstract: "Serve embeddings over stdin and stdout: JSON-RPC 2.0, a line each.",
         discussion: """
-            Methods: embed {input, encoding_format, normalize, truncate,
-            truncation_direction}, info, shutdown. Type this to try it:
+            Methods: initialize, embed, tokenize, count, plan, info, stats,
+            $/cancelRequest, shutdown; `minilm manifest` prints their JSON Schemas.
+            Type this to try it:
               {"id":1,"method":"embed","params":{"input":"A text"}}
 
-            stdout carries answers and nothing else; logs go to stderr. The end of the
-            input ends the server.
+            Answers come as they are ready, matched by id. stdout carries them and nothing
+            else; logs go to stderr. The end of the input ends the server, once all is
+            answered; so does SIGTERM, and a second one ends it at once.
             """)
 
     @OptionGroup var model: ModelOptions
 
     @Option(
         help: ArgumentHelp(
-            "The longest line. Default: $MINILM_MAX_LINE_BYTES, else 67108864.", valueName: "bytes")
-    )
+            "The longest line. Default: $MINILM_MAX_LINE_BYTES, else 67108864, or less under a small memory ceiling.",
+            valueName: "bytes"))
     var maxLineBytes: Int?
 
     @Option(
@@ -42,24 +45,60 @@ struct ServeCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "What to log on stderr: trace, debug, info, notice, warning, error or critical.",
+            "The most requests in work; more are answered with the error -32001. Default: $MINILM_MAX_CONCURRENT_REQUESTS, else no limit: reading waits while memory is short.",
+            valueName: "count"))
+    var maxConcurrentRequests: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "A file for metrics in Prometheus' text format, replaced every 10 seconds and at the end. Default: $MINILM_METRICS_FILE, else none.",
+            valueName: "file"))
+    var metricsFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "What to log on stderr: trace, debug, info, notice, warning, error or critical. Default: $MINILM_LOG_LEVEL, else error.",
             valueName: "level"))
-    var logLevel = LogLevel.error
+    var logLevel: LogLevel?
 
     func validate() throws {
-        if let maxLineBytes, maxLineBytes < 1 {
-            throw ValidationError("--max-line-bytes must be at least 1.")
-        }
-        if let maxClientBatchSize, maxClientBatchSize < 1 {
-            throw ValidationError("--max-client-batch-size must be at least 1.")
+        for (name, value) in [
+            ("--max-line-bytes", maxLineBytes), ("--max-client-batch-size", maxClientBatchSize),
+            ("--max-concurrent-requests", maxConcurrentRequests),
+        ] {
+            if let value, value < 1 { throw ValidationError("\(name) must be at least 1.") }
         }
     }
 
     mutating func run() throws {
+        ProcessMemory.keepFlat()
         Signals.ignorePipeSignal()
         let output = try takeStandardOutput()
         var logger = Logger(label: "minilm", factory: { StreamLogHandler.standardError(label: $0) })
-        logger.logLevel = Logger.Level(rawValue: logLevel.rawValue) ?? .error
+        logger.logLevel = try level()
+        let embedder = try model.embedder()
+        try model.compute.checkMemory(embedder)
+        let server = Server(
+            embedder, input: .standardInput, output: output, limits: try limits(),
+            logger: logger, interruption: Signals.stopRequests,
+            isStopping: { Signals.isStopRequested })
+        let metrics = try startMetrics(server, logger)
+        let end = try server.run()
+        logger.info("ended", metadata: ["reason": "\(end)"])
+        metrics?.finish()
+        try metrics?.write()
+    }
+
+    private func level() throws(CommandFailure) -> Logger.Level {
+        if let logLevel { return Logger.Level(rawValue: logLevel.rawValue) ?? .error }
+        guard let name = Environment.string("MINILM_LOG_LEVEL") else { return .error }
+        guard let level = Logger.Level(rawValue: name) else {
+            throw CommandFailure(.usage, "$MINILM_LOG_LEVEL is \"\(name)\", which is no log level")
+        }
+        return level
+    }
+
+    private func limits() throws -> Server.Limits {
         var limits = Server.Limits()
         limits.lineByteCount =
             try maxLineBytes ?? Environment.int("MINILM_MAX_LINE_BYTES", 1...Int.max)
@@ -67,12 +106,23 @@ struct ServeCommand: ParsableCommand {
         limits.textCount =
             try maxClientBatchSize
             ?? Environment.int("MINILM_MAX_CLIENT_BATCH_SIZE", 1...Int.max) ?? limits.textCount
-        var server = Server(
-            try model.embedder(), input: .standardInput, output: output, limits: limits,
-            logger: logger, interruption: Signals.stopRequests,
-            isStopping: { Signals.isStopRequested })
-        let end = try server.run()
-        logger.info("ended", metadata: ["reason": "\(end)"])
+        limits.concurrentRequestCount =
+            try maxConcurrentRequests
+            ?? Environment.int("MINILM_MAX_CONCURRENT_REQUESTS", 1...Int.max)
+        return limits
+    }
+
+    private func startMetrics(_ server: Server, _ logger: Logger) throws -> MetricsFile? {
+        guard let path = metricsFile ?? Environment.string("MINILM_METRICS_FILE") else {
+            return nil
+        }
+        let file = MetricsFile(path: path, metrics: server.metrics)
+        // A path that cannot be written is better known at the start.
+        try file.write()
+        file.start(interval: .seconds(10)) { error in
+            logger.error("metrics", metadata: ["reason": "\(error)"])
+        }
+        return file
     }
 
     /// The descriptor of the answers. From here on descriptor 1 leads to stderr, so that nothing

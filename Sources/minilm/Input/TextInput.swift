@@ -177,7 +177,8 @@ struct TextInput {
         return Source(
             name: path == "-" ? "standard input" : path,
             reader: LineReader(
-                descriptor, lineLimit: options.maxLineBytes, interruption: Signals.stopRequests,
+                descriptor, lineLimit: options.maxLineBytes,
+                interruptions: Signals.stopRequests.map { [.readable($0)] } ?? [],
                 skipsLongLines: false))
     }
 
@@ -206,7 +207,7 @@ struct TextInput {
                 .dataError,
                 "\(current!.name): line \(current!.line + 1) has \(count) bytes or more, over --max-line-bytes \(options.maxLineBytes)"
             )
-        case .interrupted:
+        case .interrupted, .idle:
             try Signals.check("while reading \(current!.name)")
             return nil
         case .end:

@@ -53,9 +53,10 @@ struct CommandFailure: Error {
         case let error as ModelComparison.Failure: self.init(.dataError, error.description)
         case let error as EmbeddingError:
             switch error {
-            case .maximumTokenCountOutOfRange: self.init(.usage, error.description)
+            case .maximumTokenCountOutOfRange, .dimensionOutOfRange:
+                self.init(.usage, error.description)
             case .textTooLong: self.init(.dataError, error.description)
-            case .model: self.init(.internal, error.description)
+            case .model, .noThreads: self.init(.internal, error.description)
             case .cancelled: self.init(.interrupted, error.description)
             case .file(let file): self.init(file: file)
             }
@@ -85,7 +86,7 @@ struct CommandFailure: Error {
 
     func report() -> Never {
         StandardError.print("minilm: \(message)\n")
-        exit(code.rawValue)
+        StandardStreams.endProcess(code.rawValue)
     }
 }
 

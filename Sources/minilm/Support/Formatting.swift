@@ -1,3 +1,5 @@
+import EmbeddingEngine
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -17,10 +19,6 @@ extension Double {
 }
 
 extension Duration {
-    var seconds: Double {
-        Double(components.seconds) + Double(components.attoseconds) * 1e-18
-    }
-
     /// A time to go or gone: 42 s, 3:07 min, 2:05:00 h.
     var short: String {
         let total = Int(seconds.rounded())

@@ -67,10 +67,41 @@ struct ComputeOptions: ParsableArguments {
             "Tokens of a batch. Default: $MINILM_MAX_BATCH_TOKENS, else 512.", valueName: "count"))
     var maxBatchTokens: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "The ceiling of the resident memory: bytes, or with MB, MiB, GB, GiB. Default: $MINILM_MAX_MEMORY, else half of what the machine or the cgroup has available.",
+            valueName: "size"))
+    var maxMemory: ByteSize?
+
+    @Option(
+        help: ArgumentHelp(
+            "The share of the ceiling over which batches shrink. Default: $MINILM_MEMORY_THRESHOLD, else 0.8.",
+            valueName: "share"))
+    var memoryThreshold: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "Memory for the vectors of texts that come again. Default: $MINILM_CACHE_BYTES, else 0: none are kept.",
+            valueName: "size"))
+    var cacheBytes: ByteSize?
+
+    @Option(
+        help: ArgumentHelp(
+            "What computes: auto or openblas. Default: $MINILM_BACKEND, else auto, which takes the fastest for this processor.",
+            valueName: "name"))
+    var backend: Backend?
+
+    enum Backend: String, ExpressibleByArgument, CaseIterable {
+        case auto, openblas
+    }
+
     func validate() throws {
-        if let threads, !(1...ComputeGroup.maximumThreadCount).contains(threads) {
+        if let memoryThreshold, !(0.1...1).contains(memoryThreshold) {
+            throw ValidationError("--memory-threshold must be within 0.1 and 1.")
+        }
+        if let threads, !(1...Embedder.Configuration.maximumThreadCount).contains(threads) {
             throw ValidationError(
-                "--threads must be within 1 and \(ComputeGroup.maximumThreadCount).")
+                "--threads must be within 1 and \(Embedder.Configuration.maximumThreadCount).")
         }
         if let maxBatchTokens, !(1...1_000_000).contains(maxBatchTokens) {
             throw ValidationError("--max-batch-tokens must be within 1 and 1000000.")
@@ -82,7 +113,7 @@ struct ComputeOptions: ParsableArguments {
         var configuration = Embedder.Configuration()
         if let count = try threads
             ?? Environment.int(
-                "MINILM_THREADS", 1...ComputeGroup.maximumThreadCount)
+                "MINILM_THREADS", 1...Embedder.Configuration.maximumThreadCount)
         {
             configuration.threadCount = count
         }
@@ -91,7 +122,32 @@ struct ComputeOptions: ParsableArguments {
         {
             configuration.batchTokenCount = count
         }
+        configuration.memory.ceiling =
+            try maxMemory?.byteCount ?? Environment.size("MINILM_MAX_MEMORY")
+        configuration.cacheByteCount =
+            try cacheBytes?.byteCount ?? Environment.size("MINILM_CACHE_BYTES") ?? 0
+        if let share = try memoryThreshold
+            ?? Environment.double("MINILM_MEMORY_THRESHOLD", 0.1...1)
+        {
+            configuration.memory.threshold = share
+        }
+        if let name = Environment.string("MINILM_BACKEND"), Backend(rawValue: name) == nil {
+            throw CommandFailure(
+                .usage, "$MINILM_BACKEND is \"\(name)\", expected auto or openblas")
+        }
         return try Embedder(modelPath: path, configuration)
+    }
+
+    /// - Throws: `CommandFailure` when the ceiling has no room for the model and one text.
+    func checkMemory(_ embedder: Embedder) throws(CommandFailure) {
+        guard embedder.configuration.memory.ceiling != nil else { return }
+        let window = embedder.model.settings.maximumTokenCount
+        let plan = embedder.plan(lengths: [window], byteCount: 1 << 20)
+        guard !plan.fits else { return }
+        throw CommandFailure(
+            .usage,
+            "a memory ceiling of \(plan.ceiling) bytes is too low: this model needs \(plan.peakByteCount) for one text"
+        )
     }
 }
 
@@ -111,5 +167,27 @@ enum Environment {
             )
         }
         return value
+    }
+
+    static func double(
+        _ name: String, _ range: ClosedRange<Double>
+    ) throws(CommandFailure) -> Double? {
+        guard let text = string(name) else { return nil }
+        guard let value = Double(text), range.contains(value) else {
+            throw CommandFailure(
+                .usage,
+                "$\(name) is \"\(text)\", expected a number within \(range.lowerBound) and \(range.upperBound)"
+            )
+        }
+        return value
+    }
+
+    static func size(_ name: String) throws(CommandFailure) -> Int? {
+        guard let text = string(name) else { return nil }
+        guard let size = ByteSize(argument: text) else {
+            throw CommandFailure(
+                .usage, "$\(name) is \"\(text)\", expected bytes such as 500000000, 500MB or 1GiB")
+        }
+        return size.byteCount
     }
 }

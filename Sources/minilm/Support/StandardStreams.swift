@@ -22,4 +22,10 @@ enum StandardStreams {
             throw CommandFailure(.ioError, "standard output: \(String(cString: strerror(errno)))")
         }
     }
+
+    /// Ends the process as `exit` does, but leaves libraries as they are: threads may be using them.
+    static func endProcess(_ status: Int32) -> Never {
+        fflush(nil)
+        _exit(status)
+    }
 }

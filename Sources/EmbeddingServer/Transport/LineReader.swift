@@ -14,13 +14,16 @@ public struct LineReader {
         /// A line over the limit; its bytes were read and forgotten.
         case tooLong(byteCount: Int)
         case end
-        /// The interruption came before the next line did; what was read is kept.
+        /// An interruption came before the next line did; what was read is kept.
         case interrupted
+        /// No input came for the time that was asked for.
+        case idle
     }
 
     public let descriptor: FileDescriptor
     private let lineLimit: Int
-    private let interruption: FileDescriptor?
+    private let interruptions: [Interruption]
+    private let idleTime: Duration?
     private let skipsLongLines: Bool
     private var buffer: [UInt8] = []
     private var block: [UInt8]
@@ -32,17 +35,26 @@ public struct LineReader {
     private var isAtEnd = false
     private static let blockSize = 1 << 18
 
+    /// What ends the wait for a line.
+    public enum Interruption: Sendable {
+        /// Becomes readable; a signal handler's pipe.
+        case readable(FileDescriptor)
+        /// Loses its reader; the other end of a pipe.
+        case hangup(FileDescriptor)
+    }
+
     /// - Parameters:
-    ///   - interruption: becomes readable when reading shall stop; a signal handler's pipe.
+    ///   - idleTime: how long ``next()`` waits before it reports `idle`; nil for ever.
     ///   - skipsLongLines: whether a line over the limit is read to its end before it is reported;
     ///     otherwise it is reported at once, and what follows is the rest of it.
     public init(
-        _ descriptor: FileDescriptor, lineLimit: Int, interruption: FileDescriptor? = nil,
-        skipsLongLines: Bool = true
+        _ descriptor: FileDescriptor, lineLimit: Int, interruptions: [Interruption] = [],
+        idleTime: Duration? = nil, skipsLongLines: Bool = true
     ) {
         self.descriptor = descriptor
         self.lineLimit = lineLimit
-        self.interruption = interruption
+        self.interruptions = interruptions
+        self.idleTime = idleTime
         self.skipsLongLines = skipsLongLines
         block = [UInt8](repeating: 0, count: Self.blockSize)
     }
@@ -69,7 +81,7 @@ public struct LineReader {
                 defer { discard(through: buffer.count) }
                 return event(endingAt: buffer.count)
             }
-            guard try fill() else { return .interrupted }
+            if let event = try fill() { return event }
         }
     }
 
@@ -108,24 +120,50 @@ public struct LineReader {
         }
     }
 
-    /// Waits for input; false when the interruption came first.
-    ///
-    /// A signal alone would not do: one that comes just before the read would be missed.
-    private func waitForInput() throws(Errno) -> Bool {
-        guard let interruption else { return true }
-        var polls = [
-            pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: interruption.rawValue, events: Int16(POLLIN), revents: 0),
-        ]
-        while poll(&polls, 2, -1) < 0 {
-            guard errno == EINTR else { throw Errno(rawValue: errno) }
-        }
-        return polls[1].revents == 0
+    /// The next line that is whole in memory; nil when there is none. Reads nothing.
+    public mutating func nextBuffered() -> Event? {
+        guard let newline = findNewline() else { return nil }
+        defer { discard(through: newline + 1) }
+        return event(endingAt: newline)
     }
 
-    /// Reads a block; false when the interruption came first.
-    private mutating func fill() throws(Errno) -> Bool {
-        guard try waitForInput() else { return false }
+    private enum Wait {
+        case input, interrupted, idle
+    }
+
+    /// Waits for input.
+    ///
+    /// A signal alone would not end it: one that comes just before the read would be missed.
+    private func waitForInput() throws(Errno) -> Wait {
+        if interruptions.isEmpty, idleTime == nil { return .input }
+        var polls = [pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)]
+        for interruption in interruptions {
+            switch interruption {
+            case .readable(let other):
+                polls.append(pollfd(fd: other.rawValue, events: Int16(POLLIN), revents: 0))
+            case .hangup(let other):
+                polls.append(pollfd(fd: other.rawValue, events: 0, revents: 0))
+            }
+        }
+        let (seconds, attoseconds) = (idleTime ?? .zero).components
+        let timeout =
+            idleTime == nil ? -1 : Int32(seconds * 1000 + attoseconds / 1_000_000_000_000_000)
+        var count = poll(&polls, nfds_t(polls.count), timeout)
+        while count < 0 {
+            guard errno == EINTR else { throw Errno(rawValue: errno) }
+            count = poll(&polls, nfds_t(polls.count), timeout)
+        }
+        if polls.dropFirst().contains(where: { $0.revents != 0 }) { return .interrupted }
+        return count == 0 ? .idle : .input
+    }
+
+    /// Reads a block; nil when there was one, or why there was none.
+    private mutating func fill() throws(Errno) -> Event? {
+        switch try waitForInput() {
+        case .input: break
+        case .interrupted: return .interrupted
+        case .idle: return .idle
+        }
         if start > 0, start >= buffer.count / 2 {
             buffer.removeSubrange(..<start)
             searched -= start
@@ -134,16 +172,16 @@ public struct LineReader {
         let count = read(descriptor.rawValue, &block, block.count)
         if count < 0 {
             switch errno {
-            case EINTR: return true
+            case EINTR: return nil
             case EAGAIN:
                 var waiting = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
                 poll(&waiting, 1, -1)
-                return true
+                return nil
             default: throw Errno(rawValue: errno)
             }
         }
         buffer.append(contentsOf: block[..<count])
         isAtEnd = count == 0
-        return true
+        return nil
     }
 }

@@ -1,3 +1,4 @@
+import EmbeddingEngine
 import JSON
 
 /// An error of the protocol, with its JSON-RPC code.
@@ -50,5 +51,56 @@ struct RPCError: Error, Equatable {
                 .init("index", .integer(Int64(index))), .init("tokens", .integer(Int64(tokens))),
                 .init("maximum", .integer(Int64(limit))),
             ])
+    }
+
+    static func overloaded(retryAfter seconds: Double, limit: Int) -> RPCError {
+        RPCError(
+            code: -32001, message: "overloaded: \(limit) requests are in work already",
+            data: [
+                .init("retry_after_ms", .integer(Int64((seconds * 1000).rounded(.up)))),
+                .init("limit", .string("max_concurrent_requests")),
+                .init("maximum", .integer(Int64(limit))),
+            ])
+    }
+
+    static func outOfMemory(predicted: Int, ceiling: Int) -> RPCError {
+        RPCError(
+            code: -32004,
+            message: "needs \(predicted) bytes, more than the memory budget of \(ceiling)",
+            data: [
+                .init("predicted_bytes", .integer(Int64(predicted))),
+                .init("max_memory_bytes", .integer(Int64(ceiling))),
+            ])
+    }
+
+    static let deadlineExceeded = RPCError(code: -32005, message: "the deadline has passed")
+    static let cancelled = RPCError(code: -32800, message: "cancelled")
+
+}
+
+extension RPCError {
+    /// What an error of the engine is in the protocol.
+    init(_ error: EmbeddingError) {
+        switch error {
+        case .textTooLong(let index, let count, let limit):
+            self = .textTooLong(index: index, tokens: count, limit: limit)
+        case .maximumTokenCountOutOfRange: self = .badParameter("max_tokens", error.description)
+        case .dimensionOutOfRange: self = .badParameter("dimensions", error.description)
+        case .cancelled: self = .cancelled
+        case .model, .file, .noThreads: self = .internal(error.description)
+        }
+    }
+
+    func write(to json: inout JSONWriter) {
+        json.beginObject()
+        json.key("code")
+        json.integer(code)
+        json.key("message")
+        json.string(message)
+        if !data.isEmpty {
+            json.key("data")
+            json.value(.object(data))
+        }
+        json.endObject()
     }
 }

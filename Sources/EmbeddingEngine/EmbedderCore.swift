@@ -1,0 +1,361 @@
+import Kernels
+import Synchronization
+import Tokenization
+import Transformer
+
+/// The shell around ``BatchScheduler``: its threads, its memory, its clock.
+final class EmbedderCore: Sendable {
+    typealias Instant = ContinuousClock.Instant
+    typealias JobID = BatchScheduler.JobID
+
+    private let model: EmbeddingModel
+    private let configuration: Embedder.Configuration
+    private let state: Monitor<State>
+    /// When the next deadline is; the timekeeper waits for it.
+    private let timer = Monitor<Timer>(Timer())
+
+    private struct Timer {
+        var next: Instant?
+        var isRunning = false
+        var isStopped = false
+    }
+
+    private struct State {
+        var scheduler: BatchScheduler
+        var jobs: [JobID: JobRecord] = [:]
+        var cache: VectorCache
+        var memory: MemoryGovernor
+        var cost: CostModel
+        var calibration = Calibration.none
+        var isStopped = false
+        var workerCount = 0
+        var isBusy: [Bool]
+        var statistics = EmbedderStatistics()
+    }
+
+    private enum Calibration {
+        case none, wanted, running, done
+    }
+
+    private enum Assignment {
+        case calibrate
+        case tokenize([(record: JobRecord, range: BatchScheduler.TextRange)])
+        case compute([BatchScheduler.BatchEntry])
+        /// Give the workspace back.
+        case release
+        case stop
+    }
+
+    init(_ model: EmbeddingModel, _ configuration: Embedder.Configuration) {
+        self.model = model
+        self.configuration = configuration
+        var limits = BatchScheduler.Limits()
+        limits.batchTokenCount = configuration.batchTokenCount
+        limits.workerCount = configuration.threadCount
+        let cost = CostModel(model.settings.configuration)
+        state = Monitor(
+            State(
+                scheduler: BatchScheduler(limits),
+                cache: VectorCache(byteLimit: configuration.cacheByteCount),
+                memory: MemoryGovernor(
+                    configuration.memory, workerCount: configuration.threadCount),
+                cost: cost, isBusy: .init(repeating: false, count: configuration.threadCount)))
+    }
+
+    // MARK: - Threads
+
+    func start() {
+        for worker in 0..<configuration.threadCount {
+            state.withLock { $0.workerCount += 1 }
+            // Each has its own memory.
+            let hasStarted = Threads.start { self.run(EmbedderWorker(worker, self.model)) }
+            if !hasStarted { state.withLock { $0.workerCount -= 1 } }
+        }
+    }
+
+    func stop() {
+        state.withLock { $0.isStopped = true }
+        state.notifyAll()
+        timer.withLock { $0.isStopped = true }
+        timer.notifyAll()
+    }
+
+    private func run(_ worker: EmbedderWorker) {
+        while true {
+            switch nextAssignment(worker) {
+            case .calibrate: calibrate(worker)
+            case .tokenize(let ranges): tokenize(ranges)
+            case .compute(let batch): compute(batch, worker)
+            case .release:
+                worker.releaseMemory()
+                ProcessMemory.releaseFreeMemory()
+            case .stop: return
+            }
+        }
+    }
+
+    private func calibrate(_ worker: EmbedderWorker) {
+        let isInDemand = { self.state.withLock { $0.scheduler.jobCount > 0 || $0.isStopped } }
+        var cost = CostModel(model.settings.configuration)
+        worker.calibrate(&cost, mayGoOn: { !isInDemand() })
+        state.withLock { state in
+            state.cost = cost
+            state.memory.workspaceByteCounts[worker.index] = worker.workspace.byteCount
+            state.calibration = .done
+        }
+        state.notifyAll()
+    }
+
+    private func nextAssignment(_ worker: EmbedderWorker) -> Assignment {
+        let assignment = state.wait { state -> Assignment? in
+            state.isBusy[worker.index] = false
+            if state.isStopped { return .stop }
+            if state.calibration == .wanted {
+                state.calibration = .running
+                state.isBusy[worker.index] = true
+                return .calibrate
+            }
+            let now = Instant.now
+            state.memory.refresh(now: now)
+            if state.memory.takeRelease(worker.index) { return .release }
+            if state.memory.isReleaseDue(now: now) {
+                state.memory.release(now: now)
+                state.cache.evict(to: state.cache.byteCount / 2)
+                state.statistics.releaseCount += 1
+                _ = state.memory.takeRelease(worker.index)
+                return .release
+            }
+            let idleCount = state.workerCount - state.isBusy.count { $0 }
+            let (memory, cost) = (state.memory, state.cost)
+            let isAlone = !state.isBusy.contains(true)
+            var isShrunk = false
+            let work = state.scheduler.next(now: now, idleWorkers: idleCount) {
+                let verdict = memory.verdict(
+                    worker: worker.index, tokens: $0, longest: $1, cost, isAlone: isAlone)
+                isShrunk = isShrunk || verdict == .shrink
+                return verdict == .fits
+            }
+            guard let work else { return nil }
+            state.isBusy[worker.index] = true
+            switch work {
+            case .tokenize(let ranges):
+                return .tokenize(
+                    ranges.compactMap { range in state.jobs[range.job].map { ($0, range) } })
+            case .compute(let batch):
+                if isShrunk { state.statistics.shrunkBatchCount += 1 }
+                let tokens = batch.reduce(0) { $0 + $1.ids.count }
+                let longest = batch.reduce(0) { max($0, $1.ids.count) }
+                state.memory.begin(worker: worker.index, tokens, longest, cost)
+                // More may wait than this worker takes.
+                if state.scheduler.waitingTextCount > 0, idleCount > 1 { self.state.notifyOne() }
+                return .compute(batch)
+            }
+        }
+        return assignment ?? .stop
+    }
+
+    // MARK: - Jobs
+
+    /// - Throws: `EmbeddingError.noThreads`.
+    func submit(
+        _ job: EmbeddingJob, window: Int, _ receiver: any EmbeddingJobReceiver
+    ) throws(EmbeddingError) -> JobID {
+        let record = JobRecord(job, window: window, model, receiver)
+        let description = BatchScheduler.Job(
+            textByteCounts: job.texts.map(\.utf8.count), priority: job.priority,
+            deadline: job.deadline)
+        let id = try state.withLock { state throws(EmbeddingError) in
+            guard state.workerCount > 0 else { throw .noThreads }
+            let id = state.scheduler.submit(description, now: .now)
+            if !job.texts.isEmpty { state.jobs[id] = record }
+            return id
+        }
+        if job.texts.isEmpty { record.finish(.finished) }
+        if job.texts.count == 1 { state.notifyOne() } else { state.notifyAll() }
+        if let deadline = job.deadline { keepTime(deadline) }
+        return id
+    }
+
+    func cancel(_ id: JobID) {
+        let record = state.withLock { state in
+            state.scheduler.cancel(id)
+            return state.jobs.removeValue(forKey: id)
+        }
+        record?.finish(.cancelled)
+        // What waited behind the job may fit now.
+        state.notifyAll()
+    }
+
+    private func expire() {
+        let records = state.withLock { state in
+            state.scheduler.expire(now: .now).compactMap { state.jobs.removeValue(forKey: $0) }
+        }
+        for record in records { record.finish(.deadlineExceeded) }
+    }
+
+    private func keepTime(_ deadline: Instant) {
+        let starts = timer.withLock { timer in
+            timer.next = min(timer.next ?? deadline, deadline)
+            defer { timer.isRunning = true }
+            return !timer.isRunning
+        }
+        timer.notifyAll()
+        guard starts else { return }
+        _ = Threads.start { self.runTimer() }
+    }
+
+    private func runTimer() {
+        while true {
+            let wait = timer.withLock { timer -> Duration? in
+                timer.next.map { $0 - .now }
+            }
+            let hasStopped = timer.wait(timeout: wait.map { max($0, .zero) }) { timer -> Bool? in
+                if timer.isStopped { return true }
+                if let next = timer.next, next <= .now { return false }
+                if wait == nil, timer.next != nil { return false }
+                return nil
+            }
+            if hasStopped == true { return }
+            expire()
+            let next = state.withLock { $0.scheduler.nextDeadline() }
+            timer.withLock { timer in
+                if let due = timer.next, due <= .now { timer.next = next }
+                if let next { timer.next = min(timer.next ?? next, next) }
+            }
+        }
+    }
+
+    // MARK: - Work
+
+    private func tokenize(_ ranges: [(record: JobRecord, range: BatchScheduler.TextRange)]) {
+        for (record, range) in ranges {
+            var texts: [BatchScheduler.Tokenized] = []
+            var results: [EmbeddingJob.TextResult] = []
+            for index in range.indices {
+                switch record.tokenize(index, model.tokenizer) {
+                case .ids(let ids): texts.append(.ids(ids))
+                case .result(let value):
+                    texts.append(.finished)
+                    results.append(.init(index: index, value: value))
+                }
+            }
+            let cached = hand(over: &texts, of: range)
+            record.deliver(results)
+            for (index, ids, vector) in cached {
+                record.deliver(vector, tokenCount: ids.count, index: index)
+            }
+        }
+    }
+
+    /// Tells the scheduler of tokenized texts; those that the cache knows are returned.
+    private func hand(
+        over texts: inout [BatchScheduler.Tokenized], of range: BatchScheduler.TextRange
+    ) -> [(index: Int, ids: [Int32], vector: [Float])] {
+        state.withLock { state in
+            var cached: [(Int, [Int32], [Float])] = []
+            if state.cache.isEnabled {
+                for n in texts.indices {
+                    guard case .ids(let ids) = texts[n], let vector = state.cache.vector(ids) else {
+                        continue
+                    }
+                    texts[n] = .finished
+                    cached.append((range.indices.lowerBound + n, ids, vector))
+                }
+            }
+            state.scheduler.tokenized(range.job, from: range.indices.lowerBound, texts)
+            if !state.scheduler.contains(range.job) { state.jobs[range.job] = nil }
+            return cached
+        }
+    }
+
+    private func compute(_ batch: [BatchScheduler.BatchEntry], _ worker: EmbedderWorker) {
+        let start = Instant.now
+        let failures = worker.compute(batch.map(\.ids))
+        let seconds = (Instant.now - start).seconds
+        let tokens = batch.reduce(0) { $0 + $1.ids.count }
+        let deliveries = state.withLock { state in
+            let texts = state.scheduler.completed(batch.map(\.sequence))
+            let deliveries = texts.map { $0.map { (state.jobs[$0.job], $0.index) } }
+            for text in texts.joined() where !state.scheduler.contains(text.job) {
+                state.jobs[text.job] = nil
+            }
+            if state.cache.isEnabled {
+                for (n, entry) in batch.enumerated() where failures[n] == nil {
+                    state.cache.insert(entry.ids, Array(worker.vector(n)))
+                }
+            }
+            state.memory.end(worker: worker.index, worker.workspace.byteCount)
+            state.cost.observe(tokens: tokens, seconds: seconds)
+            state.statistics.batchCount += 1
+            state.statistics.tokenCount += tokens
+            state.statistics.textCount += batch.count
+            state.statistics.computeSeconds += seconds
+            return deliveries
+        }
+        var results: [ObjectIdentifier: (record: JobRecord, texts: [(Int, Int)])] = [:]
+        for (n, texts) in deliveries.enumerated() {
+            for case (let record?, let index) in texts {
+                results[ObjectIdentifier(record), default: (record, [])].texts.append((index, n))
+            }
+        }
+        for (record, texts) in results.values {
+            record.deliver(texts, worker, failures)
+        }
+    }
+
+    // MARK: - Figures
+
+    /// Measures what batches cost, unless that was done.
+    func calibrate() {
+        state.withLock { state in
+            if state.calibration == .none { state.calibration = .wanted }
+        }
+        state.notifyAll()
+    }
+
+    var costModel: CostModel {
+        calibrate()
+        return state.wait { $0.calibration == .done ? $0.cost : nil }!
+    }
+
+    var memoryCeiling: Int {
+        state.withLock { state in
+            state.memory.refresh(now: .now)
+            return state.memory.ceiling
+        }
+    }
+
+    var spareByteCount: Int {
+        let cost = costModel
+        let tokens = max(configuration.batchTokenCount, model.settings.maximumTokenCount)
+        let workspace = cost.workspaceByteCount(
+            tokens: tokens, longest: model.settings.maximumTokenCount)
+        let own =
+            cost.baseByteCount + configuration.cacheByteCount
+            + configuration.threadCount * (cost.workerByteCount + workspace)
+        return Int(configuration.memory.threshold * Double(memoryCeiling)) - own
+    }
+
+    func predict(lengths: [Int], byteCount: Int) -> BatchPrediction {
+        let cost = costModel
+        return BatchPrediction(
+            lengths: lengths, byteCount: byteCount + configuration.cacheByteCount, cost,
+            batchTokenCount: configuration.batchTokenCount,
+            workerCount: configuration.threadCount, ceiling: memoryCeiling)
+    }
+
+    var statistics: EmbedderStatistics {
+        state.withLock { state in
+            var statistics = state.statistics
+            statistics.sharedTextCount = state.scheduler.sharedTextCount
+            statistics.cacheHitCount = state.cache.hitCount
+            statistics.cacheMissCount = state.cache.missCount
+            statistics.cacheByteCount = state.cache.byteCount
+            statistics.jobCount = state.scheduler.jobCount
+            statistics.waitingTextCount = state.scheduler.waitingTextCount
+            statistics.waitingTokenCount = state.scheduler.waitingTokenCount
+            statistics.busyWorkerCount = state.isBusy.count { $0 }
+            return statistics
+        }
+    }
+}

@@ -1,0 +1,101 @@
+import Transformer
+
+/// Decides whether a batch may start, by what the process has in memory and may have.
+struct MemoryGovernor: Sendable {
+    typealias Instant = ContinuousClock.Instant
+
+    let budget: MemoryBudget
+    /// The ceiling of the resident set, in bytes.
+    private(set) var ceiling: Int
+    private var resident: Int
+    /// The bytes of each worker's workspace.
+    var workspaceByteCounts: [Int]
+    /// What batches that have started will take, beyond what their workers have.
+    private var pendingByteCounts: [Int]
+    /// Workers that shall give their workspace back.
+    private var releases: [Bool]
+    private var lastReading: Instant?
+    private var lastCeiling: Instant?
+    private var lastRelease: Instant?
+
+    /// Batches that start over the threshold have at most so many tokens, or one text.
+    static let shrunkTokenCount = 64
+
+    enum Verdict {
+        case fits
+        /// Not so many tokens, for want of memory.
+        case shrink
+    }
+
+    init(_ budget: MemoryBudget, workerCount: Int) {
+        self.budget = budget
+        resident = ProcessMemory.resident
+        ceiling = budget.ceiling(resident: resident, available: ProcessMemory.available)
+        workspaceByteCounts = .init(repeating: 0, count: workerCount)
+        pendingByteCounts = .init(repeating: 0, count: workerCount)
+        releases = .init(repeating: false, count: workerCount)
+    }
+
+    /// Reads anew what time has changed.
+    mutating func refresh(now: Instant) {
+        if lastReading.map({ now - $0 > .milliseconds(20) }) ?? true {
+            lastReading = now
+            resident = ProcessMemory.resident
+        }
+        guard budget.ceiling == nil, lastCeiling.map({ now - $0 > .seconds(1) }) ?? true else {
+            return
+        }
+        lastCeiling = now
+        ceiling = budget.ceiling(resident: resident, available: ProcessMemory.available)
+    }
+
+    /// Whether a batch may start on a worker now.
+    ///
+    /// - Parameters:
+    ///   - isAlone: whether no other worker has work: then one text goes on in any case, since
+    ///     waiting would not help it.
+    func verdict(
+        worker: Int, tokens: Int, longest: Int, _ cost: CostModel, isAlone: Bool
+    ) -> Verdict {
+        let growth = growth(worker, tokens, longest, cost)
+        let total = resident + pendingByteCounts.reduce(growth, +)
+        if Double(total) <= budget.threshold * Double(ceiling) { return .fits }
+        let isOneText = tokens == longest
+        if growth == 0, isOneText || tokens <= Self.shrunkTokenCount { return .fits }
+        return isOneText && (total <= ceiling || isAlone) ? .fits : .shrink
+    }
+
+    private func growth(_ worker: Int, _ tokens: Int, _ longest: Int, _ cost: CostModel) -> Int {
+        let needed = cost.workspaceByteCount(tokens: tokens, longest: longest)
+        let has = workspaceByteCounts[worker]
+        return max(0, needed - has) + (has == 0 ? cost.workerByteCount : 0)
+    }
+
+    mutating func begin(worker: Int, _ tokens: Int, _ longest: Int, _ cost: CostModel) {
+        pendingByteCounts[worker] = growth(worker, tokens, longest, cost)
+    }
+
+    mutating func end(worker: Int, _ workspaceByteCount: Int) {
+        pendingByteCounts[worker] = 0
+        workspaceByteCounts[worker] = workspaceByteCount
+    }
+
+    /// Whether so much is in memory that what can be spared must go; at most once a second.
+    func isReleaseDue(now: Instant) -> Bool {
+        Double(resident) > MemoryBudget.releaseShare * Double(ceiling)
+            && (lastRelease.map { now - $0 > .seconds(1) } ?? true)
+    }
+
+    mutating func release(now: Instant) {
+        lastRelease = now
+        for worker in releases.indices { releases[worker] = workspaceByteCounts[worker] > 0 }
+    }
+
+    /// Whether a worker shall give its workspace back; asked once.
+    mutating func takeRelease(_ worker: Int) -> Bool {
+        guard releases[worker] else { return false }
+        releases[worker] = false
+        workspaceByteCounts[worker] = 0
+        return true
+    }
+}

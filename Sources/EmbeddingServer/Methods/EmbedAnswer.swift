@@ -1,0 +1,196 @@
+import EmbeddingEngine
+import JSON
+import Synchronization
+
+/// Collects the vectors of an `embed` request, as the bytes of its answer, or streams them.
+final class EmbedAnswer: EmbeddingJobReceiver {
+    private let request: ActiveRequest
+    /// Without the texts, which are the job's.
+    private let method: EmbedMethod
+    private let count: Int
+    private let modelName: String
+    private let state: Mutex<State>
+
+    private struct State {
+        /// The data object of each element of the input; empty while streaming.
+        var items: [ArraySlice<UInt8>]
+        var doneCount = 0
+        var tokenCount = 0
+        var lastProgress: ContinuousClock.Instant
+        var hasEnded = false
+        /// Why the only text has no vector.
+        var failure: RPCError?
+    }
+
+    /// The least time between two progress notifications.
+    private static let progressInterval = Duration.milliseconds(200)
+
+    init(_ request: ActiveRequest, _ method: EmbedMethod, modelName: String) {
+        self.request = request
+        self.modelName = modelName
+        count = method.input.count
+        var method = method
+        method.input.texts = []
+        self.method = method
+        state = Mutex(
+            State(
+                items: .init(repeating: [], count: method.isStreamed ? 0 : count),
+                lastProgress: request.received))
+        if !method.input.failures.isEmpty { reportFailures() }
+    }
+
+    /// Elements that are no texts have their errors before anything is computed.
+    private func reportFailures() {
+        var json = JSONWriter()
+        var ends: [Int] = []
+        for (index, error) in method.input.failures {
+            write(index, error, to: &json)
+            ends.append(json.bytes.count)
+        }
+        take(json, indices: method.input.failures.map(\.index), ends: ends, tokenCount: 0)
+    }
+
+    func begin() { request.begin() }
+
+    func receive(_ results: [EmbeddingJob.TextResult]) {
+        var json = JSONWriter()
+        var (indices, ends): ([Int], [Int]) = ([], [])
+        var tokens = 0
+        for result in results {
+            let index = method.input.place(result.index)
+            switch result.value {
+            case .vector(let vector, let tokenCount, let droppedTokenCount):
+                json.beginObject()
+                json.key("object")
+                json.string("embedding")
+                json.key("index")
+                json.integer(index)
+                method.encoding.write(vector, to: &json)
+                json.key("tokens")
+                json.integer(tokenCount)
+                json.key("truncated")
+                json.bool(droppedTokenCount > 0)
+                json.endObject()
+                tokens += tokenCount
+            case .failure(let error):
+                if method.input.isSingle { state.withLock { $0.failure = RPCError(error) } }
+                write(index, RPCError(error), to: &json)
+            case .encoding, .tokenCount: continue
+            }
+            indices.append(index)
+            ends.append(json.bytes.count)
+        }
+        take(json, indices: indices, ends: ends, tokenCount: tokens)
+    }
+
+    private func write(_ index: Int, _ error: RPCError, to json: inout JSONWriter) {
+        json.beginObject()
+        json.key("index")
+        json.integer(index)
+        json.key("error")
+        error.write(to: &json)
+        json.endObject()
+    }
+
+    /// - Parameters:
+    ///   - json: data objects with commas between them.
+    ///   - ends: where each ends.
+    private func take(_ json: JSONWriter, indices: [Int], ends: [Int], tokenCount: Int) {
+        let reports = state.withLock { state -> Int? in
+            state.tokenCount += tokenCount
+            state.doneCount += indices.count
+            if !method.isStreamed {
+                var start = 0
+                for (index, end) in zip(indices, ends) {
+                    state.items[index] = json.bytes[start..<end]
+                    start = end + 1
+                }
+            }
+            let now = ContinuousClock.now
+            guard method.reportsProgress, now - state.lastProgress >= Self.progressInterval else {
+                return nil
+            }
+            state.lastProgress = now
+            return state.doneCount
+        }
+        let isWanted = state.withLock { state in
+            !state.hasEnded && !(method.input.isSingle && state.failure != nil)
+        }
+        guard isWanted else { return }
+        if method.isStreamed { sendPart(json) }
+        if let reports { sendProgress(reports) }
+    }
+
+    private func sendPart(_ items: JSONWriter) {
+        var params = JSONWriter()
+        params.beginObject()
+        params.key("id")
+        params.value(request.answer.id)
+        params.key("data")
+        params.beginArray()
+        params.append(items)
+        params.endArray()
+        params.endObject()
+        request.answer.notify("embed/partial", params)
+    }
+
+    private func sendProgress(_ done: Int) {
+        var params = JSONWriter()
+        params.beginObject()
+        params.key("id")
+        params.value(request.answer.id)
+        params.key("done")
+        params.integer(done)
+        params.key("total")
+        params.integer(count)
+        params.endObject()
+        request.answer.notify("$/progress", params)
+    }
+
+    func end(_ end: EmbeddingJob.End) {
+        let state = state.withLock { state in
+            defer {
+                state.hasEnded = true
+                state.items = []
+            }
+            return state
+        }
+        guard end == .finished else { return request.fail(end) }
+        if let failure = state.failure { return request.fail(failure) }
+        var head = JSONWriter()
+        head.beginObject()
+        head.key("object")
+        head.string("list")
+        head.key("model")
+        head.string(modelName)
+        head.key("precision")
+        head.string(method.encoding.precision.rawValue)
+        if method.encoding.precision == .binary || method.encoding.precision == .ubinary {
+            head.key("bit_order")
+            head.string("big")
+        }
+        head.key("usage")
+        head.beginObject()
+        head.key("prompt_tokens")
+        head.integer(state.tokenCount)
+        head.key("total_tokens")
+        head.integer(state.tokenCount)
+        head.endObject()
+        request.writeTimings(to: &head)
+        if method.isStreamed {
+            head.endObject()
+            return request.succeed(head)
+        }
+        head.key("data")
+        var pieces = [head.bytes[...], [UInt8(ascii: "[")]]
+        pieces.reserveCapacity(2 * state.items.count + 2)
+        for (index, item) in state.items.enumerated() {
+            if index > 0 { pieces.append(Self.comma) }
+            pieces.append(item)
+        }
+        pieces.append([UInt8(ascii: "]"), UInt8(ascii: "}")])
+        request.succeed(pieces)
+    }
+
+    private static let comma: ArraySlice<UInt8> = [UInt8(ascii: ",")]
+}

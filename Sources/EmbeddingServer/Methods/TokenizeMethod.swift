@@ -1,0 +1,117 @@
+import EmbeddingEngine
+import JSON
+import Synchronization
+import Tokenization
+
+/// The method `tokenize`: ids, tokens and byte offsets of texts.
+final class TokenizeMethod: EmbeddingJobReceiver {
+    private let request: ActiveRequest
+    private let input: TextInput
+    private let tokenizer: Tokenizer
+    private let items: Mutex<[ArraySlice<UInt8>]>
+
+    static let parameters: Set<String> = [
+        "input", "inputs", "truncate", "truncation_direction", "max_tokens", "model",
+    ]
+
+    /// The job that a call asks for.
+    ///
+    /// - Throws: `RPCError` −32602.
+    static func job(
+        _ params: RPCParameters, _ model: EmbeddingModel
+    ) throws(RPCError) -> (TextInput, EmbeddingJob) {
+        try params.checkNames(parameters)
+        try params.checkModel(model)
+        let input = try TextInput(params)
+        var job = EmbeddingJob(input.texts, try Embedder.Request(params, model))
+        job.purpose = .tokenize
+        job.request.truncates = try params.bool("truncate", default: false)
+        return (input, job)
+    }
+
+    init(_ request: ActiveRequest, _ input: TextInput, _ tokenizer: Tokenizer) {
+        self.request = request
+        self.input = input
+        self.tokenizer = tokenizer
+        var items = [ArraySlice<UInt8>](repeating: [], count: input.count)
+        for (index, error) in input.failures { items[index] = Self.item(index, error) }
+        self.items = Mutex(items)
+    }
+
+    private static func item(_ index: Int, _ error: RPCError) -> ArraySlice<UInt8> {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("index")
+        json.integer(index)
+        json.key("error")
+        error.write(to: &json)
+        json.endObject()
+        return json.bytes[...]
+    }
+
+    func begin() { request.begin() }
+
+    func receive(_ results: [EmbeddingJob.TextResult]) {
+        for result in results {
+            guard case .encoding(let encoding) = result.value else { continue }
+            let index = input.place(result.index)
+            let item = item(index, encoding)
+            items.withLock { $0[index] = item }
+        }
+    }
+
+    private func item(_ index: Int, _ encoding: Encoding) -> ArraySlice<UInt8> {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("index")
+        json.integer(index)
+        json.key("ids")
+        json.beginArray()
+        for id in encoding.ids { json.integer(id) }
+        json.endArray()
+        json.key("tokens")
+        json.beginArray()
+        for id in encoding.ids { json.string(tokenizer.token(id) ?? "") }
+        json.endArray()
+        json.key("offsets")
+        json.beginArray()
+        for offset in encoding.offsets {
+            json.beginArray()
+            json.integer(offset.lowerBound)
+            json.integer(offset.upperBound)
+            json.endArray()
+        }
+        json.endArray()
+        json.key("dropped")
+        json.integer(encoding.droppedTokenCount)
+        json.endObject()
+        return json.bytes[...]
+    }
+
+    func end(_ end: EmbeddingJob.End) {
+        guard end == .finished else { return request.fail(end) }
+        request.succeed(
+            DataList.pieces(items.withLock { $0 }) { request.writeTimings(to: &$0) })
+    }
+}
+
+/// `{"object": "list", …, "data": […]}`
+enum DataList {
+    static func pieces(
+        _ items: [ArraySlice<UInt8>], _ members: (inout JSONWriter) -> Void
+    ) -> [ArraySlice<UInt8>] {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("object")
+        json.string("list")
+        members(&json)
+        json.key("data")
+        var pieces = [json.bytes[...], [UInt8(ascii: "[")]]
+        for (index, item) in items.enumerated() {
+            if index > 0 { pieces.append([UInt8(ascii: ",")]) }
+            pieces.append(item)
+        }
+        pieces.append([UInt8(ascii: "]"), UInt8(ascii: "}")])
+        return pieces
+    }
+}

@@ -1,0 +1,71 @@
+import JSON
+
+/// Where the answer to one request goes. Exactly one of the sending methods is called, once.
+struct Answer: Sendable {
+    let id: JSONValue
+    private let output: OutputQueue
+    /// The batch array that the request is part of.
+    private let batch: (group: BatchAnswer, index: Int)?
+
+    init(
+        id: JSONValue, _ output: OutputQueue, batch: (group: BatchAnswer, index: Int)? = nil
+    ) {
+        self.id = id
+        self.output = output
+        self.batch = batch
+    }
+
+    /// - Parameters:
+    ///   - pieces: the JSON of the result.
+    ///   - onEnd: called when the bytes are gone.
+    func send(
+        result pieces: [ArraySlice<UInt8>], waits: Bool = false,
+        onEnd: (@Sendable () -> Void)? = nil
+    ) {
+        send("result", pieces, waits: waits, onEnd: onEnd)
+    }
+
+    func send(result json: JSONWriter, waits: Bool = false) {
+        send("result", [json.bytes[...]], waits: waits)
+    }
+
+    func send(_ error: RPCError, waits: Bool = false) {
+        var json = JSONWriter()
+        error.write(to: &json)
+        send("error", [json.bytes[...]], waits: waits)
+    }
+
+    /// Sends a notification that belongs to the request, before its answer.
+    func notify(_ method: String, _ params: JSONWriter) {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("jsonrpc")
+        json.string("2.0")
+        json.key("method")
+        json.string(method)
+        json.key("params")
+        json.append(params)
+        json.endObject()
+        json.endLine()
+        output.enqueue(OutputLine([json.bytes[...]]), waits: true)
+    }
+
+    private func send(
+        _ kind: String, _ pieces: [ArraySlice<UInt8>], waits: Bool,
+        onEnd: (@Sendable () -> Void)? = nil
+    ) {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("jsonrpc")
+        json.string("2.0")
+        json.key("id")
+        json.value(id)
+        json.key(kind)
+        let all = [json.bytes[...]] + pieces + [[UInt8(ascii: "}")]]
+        if let batch {
+            batch.group.send(batch.index, all, onEnd: onEnd)
+        } else {
+            output.enqueue(OutputLine(all + [[0x0A]], onEnd: onEnd), waits: waits)
+        }
+    }
+}

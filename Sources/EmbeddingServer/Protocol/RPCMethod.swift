@@ -1,0 +1,6 @@
+/// The methods of the protocol.
+enum RPCMethod: String, CaseIterable, Sendable {
+    case initialize, embed, tokenize, count, plan, info, stats
+    case cancelRequest = "$/cancelRequest"
+    case shutdown
+}

@@ -1,0 +1,162 @@
+import EmbeddingEngine
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A line of output, in pieces, so that a line of megabytes is never put together.
+struct OutputLine: Sendable {
+    var pieces: [ArraySlice<UInt8>]
+    /// Called when the line is written, or never will be.
+    var onEnd: (@Sendable () -> Void)?
+
+    init(_ pieces: [ArraySlice<UInt8>], onEnd: (@Sendable () -> Void)? = nil) {
+        self.pieces = pieces
+        self.onEnd = onEnd
+    }
+
+    var byteCount: Int { pieces.reduce(0) { $0 + $1.count } }
+}
+
+/// Writes lines to a descriptor, whole and one after another, on a thread of its own: whoever has
+/// a line to write goes on while the reader of the other side is slow.
+final class OutputQueue: Sendable {
+    private let descriptor: FileDescriptor
+    /// Bytes that wait before ``enqueue(_:waits:)`` makes its caller wait.
+    private let byteLimit: Int
+    private let state: Monitor<State>
+
+    private struct State {
+        var lines: [OutputLine] = []
+        var byteCount = 0
+        var isWriting = false
+        var isFinishing = false
+        var error: Errno?
+    }
+
+    /// What a pipe takes at once or not at all, and has room for when `poll` says so.
+    private static let atomicByteCount = 4096
+
+    init(_ descriptor: FileDescriptor, byteLimit: Int) {
+        self.descriptor = descriptor
+        self.byteLimit = byteLimit
+        state = Monitor(State())
+    }
+
+    /// Starts the writer; false when the system has no thread to give.
+    func start() -> Bool { Threads.start { self.run() } }
+
+    /// Why nothing can be written any more; `brokenPipe` when nobody reads.
+    var error: Errno? { state.withLock(\.error) }
+
+    /// The bytes that wait to be written.
+    var waitingByteCount: Int { state.withLock(\.byteCount) }
+
+    /// Takes a line in.
+    ///
+    /// - Parameter waits: whether the caller waits while more than the limit is queued; for lines
+    ///   whose memory nobody has accounted for.
+    func enqueue(_ line: OutputLine, waits: Bool = false) {
+        if waits {
+            _ = state.wait { $0.byteCount <= self.byteLimit || $0.error != nil ? true : nil }
+        }
+        let isDone = state.withLock { state in
+            guard state.error == nil else { return true }
+            if !state.isWriting, state.lines.isEmpty, writeAtOnce(line) { return true }
+            state.byteCount += line.byteCount
+            state.lines.append(line)
+            return false
+        }
+        if isDone { line.onEnd?() } else { state.notifyAll() }
+    }
+
+    /// Writes a short line without the writer's thread where that cannot block.
+    private func writeAtOnce(_ line: OutputLine) -> Bool {
+        guard line.byteCount <= Self.atomicByteCount else { return false }
+        var room = pollfd(fd: descriptor.rawValue, events: Int16(POLLOUT), revents: 0)
+        guard poll(&room, 1, 0) == 1, room.revents == Int16(POLLOUT) else { return false }
+        let bytes = line.pieces.count == 1 ? line.pieces[0] : ArraySlice(line.pieces.joined())
+        return bytes.withUnsafeBytes { bytes in
+            var count = 0
+            do {
+                // A pipe takes so little in one write. What another descriptor left out follows.
+                count = try descriptor.write(bytes)
+                try descriptor.writeFully(UnsafeRawBufferPointer(rebasing: bytes[count...]))
+                return true
+            } catch {
+                // Nothing is written twice; the next line meets the same error.
+                return count > 0
+            }
+        }
+    }
+
+    /// Waits until all is written, or nothing can be.
+    ///
+    /// - Returns: false when the time is over.
+    func drain(timeout: Duration? = nil) -> Bool {
+        state.wait(timeout: timeout) {
+            ($0.lines.isEmpty && !$0.isWriting) || $0.error != nil ? true : nil
+        } ?? false
+    }
+
+    /// Ends the writer once all is written.
+    func finish() {
+        state.withLock { $0.isFinishing = true }
+        state.notifyAll()
+    }
+
+    private func run() {
+        while true {
+            let lines = state.wait { state -> [OutputLine]? in
+                if !state.lines.isEmpty {
+                    state.isWriting = true
+                    defer { state.lines = [] }
+                    return state.lines
+                }
+                return state.isFinishing || state.error != nil ? [] : nil
+            }
+            guard let lines, !lines.isEmpty else { return }
+            write(lines)
+        }
+    }
+
+    private func write(_ lines: [OutputLine]) {
+        var failure: Errno?
+        var buffer: [UInt8] = []
+        for line in lines {
+            do throws(Errno) {
+                guard failure == nil else { throw failure! }
+                for piece in line.pieces {
+                    buffer.append(contentsOf: piece)
+                    if buffer.count >= 1 << 16 { try flush(&buffer) }
+                }
+                try flush(&buffer)
+            } catch {
+                failure = error
+            }
+            state.withLock { $0.byteCount -= line.byteCount }
+            line.onEnd?()
+            state.notifyAll()
+        }
+        let dropped = state.withLock { state -> [OutputLine] in
+            state.isWriting = false
+            guard let failure else { return [] }
+            state.error = failure
+            defer {
+                state.lines = []
+                state.byteCount = 0
+            }
+            return state.lines
+        }
+        for line in dropped { line.onEnd?() }
+        state.notifyAll()
+    }
+
+    private func flush(_ buffer: inout [UInt8]) throws(Errno) {
+        try descriptor.writeFully(buffer)
+        buffer.removeAll(keepingCapacity: buffer.capacity <= 1 << 18)
+    }
+}
