@@ -71,7 +71,9 @@ final class EmbedderWorker: @unchecked Sendable {  // one thread's own
         let configuration = model.settings.configuration
         func measure(tokens: Int) -> Double {
             let start = ContinuousClock.now
-            _ = compute([Array(repeating: 0, count: min(tokens, configuration.maximumPositionCount))])
+            _ = compute([
+                Array(repeating: 0, count: min(tokens, configuration.maximumPositionCount))
+            ])
             return (ContinuousClock.now - start).seconds
         }
         let before = ProcessMemory.anonymous

@@ -93,7 +93,9 @@ final class JobRecord: Sendable {
     ///
     /// - Parameters:
     ///   - texts: the text's index in the job, and that of its vector in the batch.
-    func deliver(_ texts: [(index: Int, row: Int)], _ batch: EmbedderWorker, _ failures: [EmbeddingError?]) {
+    func deliver(
+        _ texts: [(index: Int, row: Int)], _ batch: EmbedderWorker, _ failures: [EmbeddingError?]
+    ) {
         var vectors: [(Int, Int, UnsafeBufferPointer<Float>)] = []
         var failed: [EmbeddingJob.TextResult] = []
         for (index, row) in texts {

@@ -78,7 +78,9 @@ private struct Bench {
     @discardableResult mutating func step() -> [JobID]? {
         guard let batch = start() else { return nil }
         var jobs: [JobID] = []
-        for text in complete(batch).joined() where !jobs.contains(text.job) { jobs.append(text.job) }
+        for text in complete(batch).joined() where !jobs.contains(text.job) {
+            jobs.append(text.job)
+        }
         return jobs
     }
 }

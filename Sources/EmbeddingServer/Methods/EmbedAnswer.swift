@@ -97,6 +97,8 @@ final class EmbedAnswer: EmbeddingJobReceiver {
     ///   - ends: where each ends.
     private func take(_ json: JSONWriter, indices: [Int], ends: [Int], tokenCount: Int) {
         let reports = state.withLock { state -> Int? in
+            // The job may have been cancelled while its batch was computed.
+            guard !state.hasEnded else { return nil }
             state.tokenCount += tokenCount
             state.doneCount += indices.count
             if !method.isStreamed {
@@ -113,13 +115,12 @@ final class EmbedAnswer: EmbeddingJobReceiver {
             state.lastProgress = now
             return state.doneCount
         }
-        let isWanted = state.withLock { state in
-            !state.hasEnded && !(method.input.isSingle && state.failure != nil)
-        }
-        guard isWanted else { return }
-        if method.isStreamed { sendPart(json) }
+        let isError = state.withLock { method.input.isSingle && $0.failure != nil }
+        if method.isStreamed, !isError { sendPart(json) }
         if let reports { sendProgress(reports) }
     }
+
+    private var isWanted: Bool { state.withLock { !$0.hasEnded } }
 
     private func sendPart(_ items: JSONWriter) {
         var params = JSONWriter()
@@ -131,7 +132,7 @@ final class EmbedAnswer: EmbeddingJobReceiver {
         params.append(items)
         params.endArray()
         params.endObject()
-        request.answer.notify("embed/partial", params)
+        request.answer.notify("embed/partial", params) { isWanted }
     }
 
     private func sendProgress(_ done: Int) {
@@ -144,7 +145,7 @@ final class EmbedAnswer: EmbeddingJobReceiver {
         params.key("total")
         params.integer(count)
         params.endObject()
-        request.answer.notify("$/progress", params)
+        request.answer.notify("$/progress", params) { isWanted }
     }
 
     func end(_ end: EmbeddingJob.End) {

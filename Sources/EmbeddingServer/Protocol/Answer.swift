@@ -36,7 +36,9 @@ struct Answer: Sendable {
     }
 
     /// Sends a notification that belongs to the request, before its answer.
-    func notify(_ method: String, _ params: JSONWriter) {
+    ///
+    /// - Parameter isWanted: false from the moment when the answer is about to be sent.
+    func notify(_ method: String, _ params: JSONWriter, isWanted: () -> Bool) {
         var json = JSONWriter()
         json.beginObject()
         json.key("jsonrpc")
@@ -47,7 +49,7 @@ struct Answer: Sendable {
         json.append(params)
         json.endObject()
         json.endLine()
-        output.enqueue(OutputLine([json.bytes[...]]), waits: true)
+        output.enqueue(OutputLine([json.bytes[...]]), waits: true, isWanted: isWanted)
     }
 
     private func send(

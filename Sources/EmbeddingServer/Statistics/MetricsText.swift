@@ -20,17 +20,20 @@ struct MetricsText {
         counter("texts_total", "Texts computed.", state.engine.textCount)
         counter("tokens_total", "Tokens computed.", state.engine.tokenCount)
         counter("batches_total", "Batches computed.", state.engine.batchCount)
-        counter("shared_texts_total", "Texts that shared another's computation.",
+        counter(
+            "shared_texts_total", "Texts that shared another's computation.",
             state.engine.sharedTextCount)
         counter("cache_hits_total", "Texts found in the cache.", state.engine.cacheHitCount)
         counter("cache_misses_total", "Texts not found in the cache.", state.engine.cacheMissCount)
-        counter("shrunk_batches_total", "Batches made smaller for want of memory.",
+        counter(
+            "shrunk_batches_total", "Batches made smaller for want of memory.",
             state.engine.shrunkBatchCount)
         header("compute_seconds_total", "counter", "Seconds that workers computed.")
         sample("compute_seconds_total", "", "\(state.engine.computeSeconds)")
         gauge("active_requests", "Requests in work.", state.activeRequestCount)
         gauge("waiting_texts", "Texts that wait.", state.engine.waitingTextCount)
-        gauge("waiting_tokens", "Tokens that wait, of tokenized texts.",
+        gauge(
+            "waiting_tokens", "Tokens that wait, of tokenized texts.",
             state.engine.waitingTokenCount)
         gauge("busy_workers", "Workers that compute or tokenize.", state.engine.busyWorkerCount)
         gauge("cache_bytes", "Bytes of the cache.", state.engine.cacheByteCount)
@@ -43,7 +46,8 @@ struct MetricsText {
             let label = #"method="\#(method.rawValue)""#
             for quantile in [0.5, 0.9, 0.99] {
                 let value = Double(histogram.valueAtPercentile(100 * quantile)) / 1e6
-                sample("request_duration_seconds", #"\#(label),quantile="\#(quantile)""#, "\(value)")
+                sample(
+                    "request_duration_seconds", #"\#(label),quantile="\#(quantile)""#, "\(value)")
             }
             sample(
                 "request_duration_seconds_sum", label,

@@ -59,12 +59,18 @@ final class OutputQueue: Sendable {
     ///
     /// - Parameter waits: whether the caller waits while more than the limit is queued; for lines
     ///   whose memory nobody has accounted for.
-    func enqueue(_ line: OutputLine, waits: Bool = false) {
+    ///   - isWanted: asked while no other line can get in; a line that is not wanted any more is
+    ///     dropped.
+    func enqueue(
+        _ line: OutputLine, waits: Bool = false, isWanted: () -> Bool = { true }
+    ) {
         if waits {
-            _ = state.wait { $0.byteCount <= self.byteLimit || $0.error != nil ? true : nil }
+            _ = state.wait {
+                $0.byteCount <= self.byteLimit || $0.error != nil || !isWanted() ? true : nil
+            }
         }
         let isDone = state.withLock { state in
-            guard state.error == nil else { return true }
+            guard state.error == nil, isWanted() else { return true }
             if !state.isWriting, state.lines.isEmpty, writeAtOnce(line) { return true }
             state.byteCount += line.byteCount
             state.lines.append(line)

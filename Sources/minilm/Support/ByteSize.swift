@@ -5,7 +5,8 @@ struct ByteSize: ExpressibleByArgument, Equatable {
     var byteCount: Int
 
     private static let units: [(String, Double)] = [
-        ("KIB", 1024), ("MIB", 1_048_576), ("GIB", 1_073_741_824), ("KB", 1e3), ("MB", 1e6), ("GB", 1e9),
+        ("KIB", 1024), ("MIB", 1_048_576), ("GIB", 1_073_741_824), ("KB", 1e3), ("MB", 1e6),
+        ("GB", 1e9),
         ("K", 1e3), ("M", 1e6), ("G", 1e9), ("B", 1), ("", 1),
     ]
 
