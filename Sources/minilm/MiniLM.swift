@@ -18,7 +18,8 @@ struct MiniLM: ParsableCommand {
         version: EngineVersion.current,
         subcommands: [
             EmbedCommand.self, SimilarityCommand.self, TokenizeCommand.self, ServeCommand.self,
-            ConvertCommand.self, InfoCommand.self, VerifyCommand.self, CompareCommand.self,
+            ManifestCommand.self, ConvertCommand.self, InfoCommand.self, VerifyCommand.self,
+            CompareCommand.self,
             TraceCommand.self,
         ])
 

@@ -47,7 +47,8 @@ struct ModelOptions: ParsableArguments {
             "no model at \(name); name one with --model, or make it with: tools/setup.sh")
     }
 
-    private static var executablePath: String {
+    /// The program's own path.
+    static var executablePath: String {
         guard let path = realpath("/proc/self/exe", nil) else { return "" }
         defer { free(path) }
         return String(cString: path)
