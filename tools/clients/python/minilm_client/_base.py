@@ -33,7 +33,7 @@ class Count(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What embedding would cost. seconds: the engine's estimate. fits: whether `peak_bytes` is within the engine's bound."""
+    """What embedding would cost. seconds: an estimate. fits: whether `peak_bytes` is within the engine's bound."""
 
     texts: int
     tokens: int

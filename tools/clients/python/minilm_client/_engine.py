@@ -17,15 +17,16 @@ _READ_SIZE = 1 << 18
 _STDERR_LINES = 20
 _STDERR_LINE_BYTES = 1000
 
-# Held from the making of pipes until their transport knows them, and while the host forks: the child can then close them.
+# Held from the making of pipes until their transport knows them, and while the host forks, so that the child can
+# close them.
 spawn_lock = threading.Lock()
 
 
 class Engine:
     """A running `minilm serve`.
 
-    on_line is called with each line of stdout, on_exit once after the last; both from the reading thread. To be made with
-    `spawn_lock` held, then begun.
+    on_line is called with each line of stdout, on_exit once after the last; both from the reading thread.
+    To be made with `spawn_lock` held, then begun.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class Engine:
         self._process.kill()
 
     def stop(self, grace: float) -> None:
-        """Ends the process: closes its input, then terminates, then kills it, waiting up to `grace` seconds each time."""
+        """Ends the process: closes its input, then terminates, then kills it, with `grace` seconds between."""
         self.close_input()
         for force in (self._process.terminate, self._process.kill):
             try:
@@ -108,7 +109,7 @@ class Engine:
         self._threads["stdout"].join(1)
 
     def forget_in_child(self) -> None:
-        """After a fork, in the child: closes its copies of the pipes, so that the parent's engine sees the parent end."""
+        """After a fork, in the child: closes its copies of the pipes, so that the engine sees the parent end."""
         for pipe in (self._stdin, self._stdout, self._stderr):
             pipe.close()
         self._process.returncode = 0

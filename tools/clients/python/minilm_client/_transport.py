@@ -1,6 +1,6 @@
 """Requests in, answers out, whatever happens to the engine: admission, retries, restarts, cancellation, shutdown.
 
-One dispatching thread owns the queue and starts engines; it never touches a pipe (see `Engine`), so nothing can block it.
+One dispatching thread owns the queue and starts engines. It never touches a pipe (see `Engine`), so nothing blocks it.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Call:
 
 
 class Transport:
-    """The queue in front of the current engine. All methods may be called from any thread, and none waits for the engine."""
+    """The queue in front of the current engine. Any thread may call; only `close` waits for the engine."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -333,7 +333,9 @@ class Transport:
             failed = []
             if sent or code != 0:
                 self._deaths += 1
-                self._restart_at = time.monotonic() + min(_FIRST_RESTART_DELAY * 2 ** (self._deaths - 1), _LONGEST_DELAY)
+                self._restart_at = time.monotonic() + min(
+                    _FIRST_RESTART_DELAY * 2 ** (self._deaths - 1), _LONGEST_DELAY
+                )
             for call in sent:
                 if call.attempts >= self.settings.max_attempts:
                     failed.append(call)

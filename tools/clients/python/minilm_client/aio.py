@@ -27,7 +27,8 @@ class AsyncClient(ClientBase):
     async def embed(self, texts: Union[str, Sequence[str]], **options: Unpack[EmbedOptions]) -> Array:
         """The vectors of texts, [N, H], or of one text, [H]; float32 unless `precision` says otherwise.
 
-        Throws `TextErrors` (`RequestError` for one text), and the other errors of `minilm_client.errors`.
+        Options: see `EmbedOptions`. Throws `TextErrors` (`RequestError` for one text), and the other errors of
+        `minilm_client.errors`.
         """
         return _base.vectors(await self.embed_detailed(texts, **options), isinstance(texts, str))
 
@@ -42,9 +43,7 @@ class AsyncClient(ClientBase):
             embeddings = collector.finish(_base.width(options, await self.info()))
         return _base.checked(embeddings, isinstance(texts, str), options)
 
-    async def stream(
-        self, texts: Iterable[str], **options: Unpack[StreamOptions]
-    ) -> AsyncIterator[tuple[int, Array]]:
+    async def stream(self, texts: Iterable[str], **options: Unpack[StreamOptions]) -> AsyncIterator[tuple[int, Array]]:
         """(position, vector) pairs as they are computed, in no particular order. Reads `texts` no further than needed.
 
         Throws `TextErrors` after the last pair if texts failed. Closing the iterator cancels what is under way.
@@ -167,7 +166,9 @@ class AsyncClient(ClientBase):
         result: dict[str, Any] = await self.request("stats", timeout=timeout)
         return result
 
-    async def request(self, method: str, params: Optional[dict[str, Any]] = None, *, timeout: Optional[float] = None) -> Any:
+    async def request(
+        self, method: str, params: Optional[dict[str, Any]] = None, *, timeout: Optional[float] = None
+    ) -> Any:
         """Any method of the engine, as it is on the wire."""
         call = self._transport.submit(method, params or {})
         try:

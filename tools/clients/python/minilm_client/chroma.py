@@ -20,7 +20,8 @@ _FIXED = ("document_prompt", "query_prompt", "dimensions")
 class MinilmEmbeddingFunction(EmbeddingFunction[Documents]):
     """Embeds documents and queries with an engine of its own, or with `client`, which the caller then closes.
 
-    program, model: as for `Client`; stored with the collection, so better left out where $MINILM and $MINILM_MODEL say it.
+    program, model: as for `Client`. They are stored with the collection: leave them out where $MINILM and
+    $MINILM_MODEL tell them, if it is to be opened elsewhere.
     document_prompt, query_prompt, dimensions: as for `Client.embed`.
     """
 

@@ -28,7 +28,8 @@ class Client(ClientBase):
     def embed(self, texts: Union[str, Sequence[str]], **options: Unpack[EmbedOptions]) -> Array:
         """The vectors of texts, [N, H], or of one text, [H]; float32 unless `precision` says otherwise.
 
-        Throws `TextErrors` (`RequestError` for one text), and the other errors of `minilm_client.errors`.
+        Options: see `EmbedOptions`. Throws `TextErrors` (`RequestError` for one text), and the other errors of
+        `minilm_client.errors`.
         """
         return _base.vectors(self.embed_detailed(texts, **options), isinstance(texts, str))
 

@@ -14,7 +14,8 @@ from .client import Client
 class MinilmEmbeddings(Embeddings):
     """Embeds documents and queries.
 
-    client: an existing client to use, which the caller closes; otherwise one is made of `client_options` (as for `Client`).
+    client: an existing client to use, which the caller closes; otherwise one is made of `client_options`, which are
+        those of `Client`.
     document_prompt, query_prompt: put before each text, for models trained with prompts.
     options: of `Client.embed`, for both.
     """

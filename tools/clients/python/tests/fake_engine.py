@@ -12,6 +12,7 @@ $FAKE is a JSON object:
   stderr: bytes of log written before each answer. max_line: longer lines are answered -32002 with id null.
   ignore_eof: does not end with its input, nor on SIGTERM.
 """
+
 import base64
 import json
 import os
@@ -55,7 +56,13 @@ def item(index, text):
     if text == "bad":
         return {"index": index, "error": {"code": -32003, "message": "text too long"}}
     vector = struct.pack("<4f", len(text), ord(text[0]) if text else 0, index, os.getpid())
-    return {"object": "embedding", "index": index, "embedding": base64.b64encode(vector).decode(), "tokens": len(text), "truncated": False}
+    return {
+        "object": "embedding",
+        "index": index,
+        "embedding": base64.b64encode(vector).decode(),
+        "tokens": len(text),
+        "truncated": False,
+    }
 
 
 def embed(number, params, bad):
@@ -75,7 +82,7 @@ def embed(number, params, bad):
     if params.get("stream"):
         data.reverse()
         half = len(data) // 2
-        for part in ([data[:half]] if bad and config.get("half") else [data[:half], data[half:]]):
+        for part in [data[:half]] if bad and config.get("half") else [data[:half], data[half:]]:
             send({"method": "embed/partial", "params": {"id": number, "data": part}})
         if bad and config.get("half"):
             time.sleep(0.05)
@@ -96,7 +103,9 @@ def main():
     read = 0
     for line in sys.stdin.buffer:
         if len(line) > config.get("max_line", 1 << 40):
-            send({"id": None, "error": {"code": -32002, "message": "line too long", "data": {"limit": "max_line_bytes"}}})
+            send(
+                {"id": None, "error": {"code": -32002, "message": "line too long", "data": {"limit": "max_line_bytes"}}}
+            )
             continue
         message = json.loads(line)
         log(event="message", pid=os.getpid(), **message)

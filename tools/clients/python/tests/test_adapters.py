@@ -16,7 +16,9 @@ QUERY = "a feline in the garden"
 
 
 def test_the_main_module_needs_none_of_them():
-    blocked = "import sys; sys.modules.update(dict.fromkeys(['langchain_core', 'llama_index', 'chromadb', 'pydantic']));"
+    blocked = (
+        "import sys; sys.modules.update(dict.fromkeys(['langchain_core', 'llama_index', 'chromadb', 'pydantic']));"
+    )
     subprocess.run([sys.executable, "-c", blocked + "import minilm_client"], check=True)
 
 

@@ -8,14 +8,16 @@ import pytest
 
 from minilm_client import Client, InvalidParamsError, RequestError, Settings, TextErrors, TextTooLongError
 
-TEXTS = ["A cat sleeps.", "", "Straße, 東京, 🙂\n\t\"quoted\\\"", "\u2028\u0000x", "word " * 400, "A cat sleeps."]
+TEXTS = ["A cat sleeps.", "", 'Straße, 東京, 🙂\n\t"quoted\\"', "\u2028\u0000x", "word " * 400, "A cat sleeps."]
 LONG = "word " * 1000
 
 
 def raw_floats(program, texts, **params):
     """The engine's vectors without the client, as decimal numbers."""
     request = {"jsonrpc": "2.0", "id": 1, "method": "embed", "params": {"input": texts, **params}}
-    done = subprocess.run([program, "serve"], input=json.dumps(request).encode() + b"\n", stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(
+        [program, "serve"], input=json.dumps(request).encode() + b"\n", stdout=subprocess.PIPE, check=True
+    )
     return np.array([item["embedding"] for item in json.loads(done.stdout)["result"]["data"]], np.float32)
 
 

@@ -21,7 +21,9 @@ TEXTS = [f"Text number {number}." for number in range(400)]
 
 
 def start_host(ending):
-    host = subprocess.Popen([sys.executable, HOST, ending], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    host = subprocess.Popen(
+        [sys.executable, HOST, ending], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     return host, int(host.stdout.readline())
 
 

@@ -11,7 +11,9 @@ import pytest
 def test_jsonrpcclient(program, client):
     """`jsonrpcclient` makes and parses messages; the transport is a pipe and a newline."""
     jsonrpcclient = pytest.importorskip("jsonrpcclient", reason="jsonrpcclient is not installed")
-    with subprocess.Popen([program, "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as engine:
+    with subprocess.Popen(
+        [program, "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as engine:
 
         def call(method, **params):
             engine.stdin.write(jsonrpcclient.request_json(method, params=params or None) + "\n")
