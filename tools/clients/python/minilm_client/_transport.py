@@ -118,7 +118,10 @@ class Transport:
                 raise ClientClosed("the client is closed")
             heapq.heappush(self._waiting, call)
             self._start_dispatcher()
+            # Usually there is room: saves a change of threads.
+            expired = self._send_waiting(time.monotonic())
             self._changed.notify_all()
+        _resolve_all(expired, deadline_error())
         return call
 
     def start(self) -> None:
@@ -167,16 +170,14 @@ class Transport:
 
     def _dispatch(self) -> None:
         while True:
-            expired: list[Call] = []
             with self._changed:
                 if self._closed:
                     break
                 now = time.monotonic()
                 spawning = self._needs_engine(now)
-                if not spawning:
-                    self._send_waiting(now, expired)
-                    if not expired:
-                        self._changed.wait(self._seconds_to_next_event(now))
+                expired = self._send_waiting(now)
+                if not spawning and not expired:
+                    self._changed.wait(self._seconds_to_next_event(now))
             _resolve_all(expired, deadline_error())
             if spawning:
                 try:
@@ -197,10 +198,12 @@ class Transport:
                 self._engine = engine
         engine.begin()
 
-    def _send_waiting(self, now: float, expired: list[Call]) -> None:
+    def _send_waiting(self, now: float) -> list[Call]:
+        """Sends what may be sent; returns what is too late for it."""
+        expired: list[Call] = []
         engine = self._engine
         if engine is None or now < self._resume_at:
-            return
+            return expired
         while self._waiting and self._admits(self._waiting[0]):
             call = heapq.heappop(self._waiting)
             if call.future.done():
@@ -215,6 +218,7 @@ class Transport:
             self._flight[call.number] = call
             self._flight_bytes += call.size
             engine.send(call.line(now))
+        return expired
 
     def _goes_alone(self, call: Call) -> bool:
         """The last attempt is made alone: a request that kills engines must not take others with it."""
