@@ -4,12 +4,17 @@
 # The engine is $MINILM, else .build/release/minilm, else minilm on PATH. $PYTHON: the interpreter (python3).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-venv=$(cd "$here/../../.." && pwd)/.build/clients/python
+root=$(cd "$here/../../.." && pwd)
+venv=$root/.build/clients/python
 stamp=$venv/requirements.stamp
 
+if [ -z "${MINILM:-}" ] && [ ! -x "$root/.build/release/minilm" ] && ! command -v minilm >/dev/null; then
+    echo "no engine: build it with tools/setup.sh, or set MINILM" >&2
+    exit 1
+fi
 wanted=$(cat "$here/pyproject.toml" "$here/tests/requirements.txt" | sha256sum)
 if [ ! -x "$venv/bin/python" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
-    echo "installing into $venv (about two minutes)" >&2
+    echo "installing into $venv (two or three minutes)" >&2
     rm -f "$stamp"
     [ -x "$venv/bin/python" ] || "${PYTHON:-python3}" -m venv "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/tests/requirements.txt"

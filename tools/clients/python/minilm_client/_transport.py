@@ -33,6 +33,8 @@ Partial = Callable[[list[dict[str, Any]]], None]
 
 _FIRST_RESTART_DELAY = 0.05
 _LONGEST_DELAY = 2.0
+# After "overloaded", one more request at once is tried after so many answers for each that was under way.
+_PATIENCE = 8
 
 
 class Call:
@@ -307,7 +309,7 @@ class Transport:
                 self._retry(call, now, error.data)
                 call = None
             else:
-                self._window = min(float(self.settings.max_requests), self._window + 1 / self._window)
+                self._window = min(float(self.settings.max_requests), self._window + 1 / (_PATIENCE * self._window))
             self._changed.notify_all()
         if call is not None:
             call.resolve(message.get("result") if error is None else error)
