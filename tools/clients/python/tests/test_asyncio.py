@@ -55,6 +55,7 @@ def test_cancelling_a_task_cancels_its_requests(fake):
 def test_timeouts_cancel(fake):
     async def main():
         async with AsyncClient(settings=fake.settings(delay=30)) as engine:
+            await engine.info()
             with pytest.raises(DeadlineError):
                 await engine.embed("a", timeout=0.1)
             with pytest.raises(asyncio.TimeoutError):
