@@ -1,0 +1,2 @@
+export { Minilm } from "./minilm.js";
+export { EngineDied, RequestError, TextErrors } from "./errors.js";
