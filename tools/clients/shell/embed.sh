@@ -3,8 +3,8 @@
 # Usage: embed.sh [PARAMS] <texts >vectors      PARAMS: JSON parameters of embed, for example '{"dimensions":64}'
 #
 # The engine is $MINILM, else minilm on PATH. A text that fails is reported on stderr, its line is {"index", "error"}, and the exit
-# status is 1. Requests that were turned away as overload, or whose engine died, are sent again, up to $ATTEMPTS (5) times in all;
-# then the status is 2.
+# status is 1. Requests that were turned away as overload, or whose engine died, are sent again; the status is 2 after
+# $ATTEMPTS (5) attempts in a row that brought no answer.
 set -euo pipefail
 
 fail() { local status=$1; shift; printf '%s\n' "embed.sh: $*" >&2; exit "$status"; }
@@ -57,21 +57,22 @@ run() {
     wait $! || true
 }
 
-for ((attempt = 1; attempt <= attempts; attempt++)); do
-    [ -s "$folder/todo" ] || break
-    [ "$attempt" -eq 1 ] || sleep "0.$attempt"
+left=$(wc -l <"$folder/todo")
+for ((attempt = 1; left > 0 && attempt <= attempts; attempt++)); do
     run
     # A request is done when its first text has an item.
     awk -F '\t' 'FILENAME == ARGV[1] { done[$1]; next }
         match($0, /"id":"[0-9]+/) && !(substr($0, RSTART + 6, RLENGTH - 6) in done)' \
         "$folder/items" "$folder/todo" >"$folder/rest"
     mv "$folder/rest" "$folder/todo"
+    before=$left
+    left=$(wc -l <"$folder/todo")
+    [ "$left" -eq "$before" ] || attempt=0
+    [ "$left" -eq 0 ] || sleep 0.2
 done
 
 sort -n "$folder/items" | cut -f 2-
-if [ -s "$folder/todo" ]; then
-    fail 2 "no answer to $(wc -l <"$folder/todo") requests in $attempts attempts"
-fi
+[ "$left" -eq 0 ] || fail 2 "no answer to $left requests in $attempts attempts"
 if grep '"error":' "$folder/items" | sort -n | cut -f 2- >"$folder/errors"; then
     jq -r '"embed.sh: text \(.index): \(.error.message) (\(.error.code))"' "$folder/errors" >&2
     exit 1
