@@ -21,8 +21,8 @@ final class RequestTable: Sendable {
     var byteCount: Int { state.withLock(\.byteCount) }
 
     /// Waits until a request of so many bytes has room beside the others; alone it always has.
-    func waitForRoom(_ byteCount: Int, budget: () -> Int) {
-        while true {
+    func waitForRoom(_ byteCount: Int, budget: () -> Int, unless isOver: () -> Bool) {
+        while !isOver() {
             let room = budget()
             // The budget changes with the machine's memory: it is read again now and then.
             let hasRoom = state.wait(timeout: .seconds(1)) {

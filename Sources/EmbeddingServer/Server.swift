@@ -59,6 +59,8 @@ public final class Server {
     private let table = RequestTable()
     private let statistics = ServerStatistics()
     private let parent: ParentProcess
+    /// How much was written when, as far as that was looked at.
+    private var lastOutput = (byteCount: 0, time: ContinuousClock.now)
     private var input: LineReader
     /// The texts of this line's requests so far.
     private var lineTextCount = 0
@@ -123,6 +125,8 @@ public final class Server {
 
     private func readLines() throws(Errno) -> End {
         while !isStopping() {
+            // A host that does not read its answers gets no more of them made.
+            guard waitForRoom() else { return .outputClosed }
             switch try input.next() {
             case .end: return .endOfInput
             case .interrupted where isOutputGone: return .outputClosed
@@ -133,14 +137,25 @@ public final class Server {
             }
             if isShutDown { return .shutdown }
         }
-        while let event = input.nextBuffered() { handle(event) }
+        while let event = input.nextBuffered() {
+            guard waitForRoom() else { return .outputClosed }
+            handle(event)
+        }
         return .stopped
+    }
+
+    /// Waits while too many answers wait to be read; false when nobody reads any more.
+    private func waitForRoom() -> Bool {
+        while !output.waitForRoom(timeout: .seconds(1)) {
+            if isOutputGone || isAbandoned { return false }
+        }
+        return true
     }
 
     /// Waits until every request has its answer; false when nobody reads any more.
     private func finish() -> Bool {
         while !table.waitUntilEmpty(timeout: .milliseconds(100)) {
-            if isOutputGone { return false }
+            if isOutputGone || isAbandoned { return false }
         }
         return true
     }
@@ -148,7 +163,7 @@ public final class Server {
     /// Waits until every answer is written; false when nobody reads any more.
     private func drain() -> Bool {
         while !output.drain(timeout: .milliseconds(100)) {
-            if isOutputGone { return false }
+            if isOutputGone || isAbandoned { return false }
         }
         return output.error == nil
     }
@@ -156,6 +171,17 @@ public final class Server {
     private var isOutputGone: Bool {
         var state = pollfd(fd: descriptor.rawValue, events: 0, revents: 0)
         return output.error != nil || (poll(&state, 1, 0) > 0 && state.revents != 0)
+    }
+
+    /// Whether the host is gone and whoever holds the other end of the output has not read for
+    /// some time.
+    private var isAbandoned: Bool {
+        let (written, now) = (output.writtenByteCount, ContinuousClock.now)
+        if !parent.isGone || output.waitingByteCount == 0 || written != lastOutput.byteCount {
+            lastOutput = (written, now)
+            return false
+        }
+        return now - lastOutput.time > .seconds(3)
     }
 
     // MARK: - Lines
@@ -211,7 +237,7 @@ public final class Server {
         } catch {
             logger.debug("request failed", metadata: ["code": "\(error.code)"])
             statistics.count(method, error)
-            answer.send(error, waits: true)
+            answer.send(error)
         }
     }
 
@@ -221,7 +247,7 @@ public final class Server {
 
     private func fail(_ id: JSONValue, _ error: RPCError, _ group: BatchAnswer? = nil) {
         statistics.count(nil, error)
-        answer(id, group).send(error, waits: true)
+        answer(id, group).send(error)
     }
 
     // MARK: - Methods
@@ -273,7 +299,7 @@ public final class Server {
 
     private func reply(_ call: Call, _ result: JSONWriter) {
         statistics.count(call.method, ContinuousClock.now - call.received)
-        call.answer.send(result: result, waits: true)
+        call.answer.send(result: result)
     }
 
     private var infoMethod: InfoMethod {
@@ -342,14 +368,15 @@ public final class Server {
     private func accept(
         _ call: Call, _ input: TextInput, byteCount: Int, _ options: Embedder.Request
     ) throws(RPCError) -> ActiveRequest {
+        let byteCount = byteCount + call.answer.id.serialized.utf8.count
         lineTextCount += input.count
         guard lineTextCount <= limits.textCount else {
             throw .tooLarge(
                 "max_client_batch_size", count: lineTextCount, limit: limits.textCount)
         }
         if let limit = limits.concurrentRequestCount, table.count >= limit {
-            let tokens = max(512, embedder.statistics.waitingTokenCount)
-            let seconds = embedder.costModel.secondsPerToken * Double(tokens)
+            let seconds = embedder.costModel.seconds(
+                tokens: 64 + embedder.statistics.waitingTokenCount)
             throw .overloaded(
                 retryAfter: seconds / Double(embedder.configuration.threadCount), limit: limit)
         }
@@ -364,7 +391,9 @@ public final class Server {
             }
         }
         if table.byteCount + byteCount > Self.smallByteCount {
-            table.waitForRoom(byteCount) { max(Self.smallByteCount, embedder.spareByteCount) }
+            table.waitForRoom(
+                byteCount, budget: { max(Self.smallByteCount, embedder.spareByteCount) },
+                unless: { isOutputGone || isAbandoned })
         }
         return ActiveRequest(
             call.method, call.answer, received: call.received, byteCount: byteCount, table,

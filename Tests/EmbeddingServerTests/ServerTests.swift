@@ -42,8 +42,6 @@ extension [JSONValue] {
     }
 }
 
-private func code(_ answer: JSONValue) -> Int? { answer["error"]?["code"]?.int }
-
 @Suite struct ServerTests {
     @Test func vectorsComeAsFloatsAndAsBase64() throws {
         let expected = try TinyModel.expectations()[1]

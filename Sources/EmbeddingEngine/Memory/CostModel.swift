@@ -23,7 +23,7 @@ public struct CostModel: Sendable, Equatable {
     }
 
     /// Seconds that a batch takes on one worker.
-    package func seconds(tokens: Int) -> Double {
+    public func seconds(tokens: Int) -> Double {
         secondsPerBatch + secondsPerToken * Double(tokens)
     }
 

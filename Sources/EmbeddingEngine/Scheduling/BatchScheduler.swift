@@ -177,14 +177,16 @@ package struct BatchScheduler {
     @discardableResult package mutating func cancel(_ id: JobID) -> Bool {
         guard let state = jobs.removeValue(forKey: id) else { return false }
         waitingTextCount -= state.untokenizedCount + state.tokenizingCount
-        for sequenceID in state.ready {
-            guard var sequence = sequences[sequenceID], !sequence.isRunning else { continue }
-            waitingTextCount -= sequence.subscribers.count { $0.job == id }
-            sequence.subscribers.removeAll { $0.job == id }
-            if sequence.subscribers.isEmpty {
-                remove(sequenceID, sequence)
-            } else {
-                sequences[sequenceID] = sequence
+        // A sequence that many texts of the job share stands there as often.
+        for sequenceID in Set(state.ready) {
+            guard let index = sequences.index(forKey: sequenceID),
+                !sequences.values[index].isRunning
+            else { continue }
+            let count = sequences.values[index].subscribers.count
+            sequences.values[index].subscribers.removeAll { $0.job == id }
+            waitingTextCount -= count - sequences.values[index].subscribers.count
+            if sequences.values[index].subscribers.isEmpty {
+                remove(sequenceID, sequences.values[index])
             }
         }
         return true

@@ -19,20 +19,20 @@ struct Answer: Sendable {
     ///   - pieces: the JSON of the result.
     ///   - onEnd: called when the bytes are gone.
     func send(
-        result pieces: [ArraySlice<UInt8>], waits: Bool = false,
+        result pieces: [ArraySlice<UInt8>],
         onEnd: (@Sendable () -> Void)? = nil
     ) {
-        send("result", pieces, waits: waits, onEnd: onEnd)
+        send("result", pieces, onEnd: onEnd)
     }
 
-    func send(result json: JSONWriter, waits: Bool = false) {
-        send("result", [json.bytes[...]], waits: waits)
+    func send(result json: JSONWriter) {
+        send("result", [json.bytes[...]])
     }
 
-    func send(_ error: RPCError, waits: Bool = false) {
+    func send(_ error: RPCError) {
         var json = JSONWriter()
         error.write(to: &json)
-        send("error", [json.bytes[...]], waits: waits)
+        send("error", [json.bytes[...]])
     }
 
     /// Sends a notification that belongs to the request, before its answer.
@@ -53,7 +53,7 @@ struct Answer: Sendable {
     }
 
     private func send(
-        _ kind: String, _ pieces: [ArraySlice<UInt8>], waits: Bool,
+        _ kind: String, _ pieces: [ArraySlice<UInt8>],
         onEnd: (@Sendable () -> Void)? = nil
     ) {
         var json = JSONWriter()
@@ -67,7 +67,7 @@ struct Answer: Sendable {
         if let batch {
             batch.group.send(batch.index, all, onEnd: onEnd)
         } else {
-            output.enqueue(OutputLine(all + [[0x0A]], onEnd: onEnd), waits: waits)
+            output.enqueue(OutputLine(all + [[0x0A]], onEnd: onEnd))
         }
     }
 }

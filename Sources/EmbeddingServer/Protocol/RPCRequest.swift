@@ -21,7 +21,10 @@ struct RPCRequest {
             throw .notRequest("method is missing or no string")
         }
         self.method = method
-        params = try RPCParameters(value["params"] ?? .object([]))
+        // Some libraries send null or an empty array where there are no parameters.
+        let params = value["params"] ?? .null
+        let isNone = params.isNull || params == .array([])
+        self.params = try RPCParameters(isNone ? .object([]) : params)
     }
 
     /// The id of a value that may be no valid request, for the answer that says so.

@@ -35,6 +35,7 @@ final class OutputQueue: Sendable {
         var isWriting = false
         var isFinishing = false
         var error: Errno?
+        var writtenByteCount = 0
     }
 
     /// What a pipe takes at once or not at all, and has room for when `poll` says so.
@@ -45,6 +46,9 @@ final class OutputQueue: Sendable {
         self.byteLimit = byteLimit
         state = Monitor(State())
     }
+
+    /// The bytes that were written.
+    var writtenByteCount: Int { state.withLock(\.writtenByteCount) }
 
     /// Starts the writer; false when the system has no thread to give.
     func start() -> Bool { Threads.start { self.run() } }
@@ -64,11 +68,7 @@ final class OutputQueue: Sendable {
     func enqueue(
         _ line: OutputLine, waits: Bool = false, isWanted: () -> Bool = { true }
     ) {
-        if waits {
-            _ = state.wait {
-                $0.byteCount <= self.byteLimit || $0.error != nil || !isWanted() ? true : nil
-            }
-        }
+        if waits { waitForRoom(unless: { !isWanted() }) }
         let isDone = state.withLock { state in
             guard state.error == nil, isWanted() else { return true }
             if !state.isWriting, state.lines.isEmpty, writeAtOnce(line) { return true }
@@ -77,6 +77,17 @@ final class OutputQueue: Sendable {
             return false
         }
         if isDone { line.onEnd?() } else { state.notifyAll() }
+    }
+
+    /// Waits until less than the limit is queued, or nothing can be written any more.
+    ///
+    /// - Returns: false when the time is over.
+    @discardableResult func waitForRoom(
+        timeout: Duration? = nil, unless isOver: () -> Bool = { false }
+    ) -> Bool {
+        state.wait(timeout: timeout) {
+            $0.byteCount <= self.byteLimit || $0.error != nil || isOver() ? true : nil
+        } ?? false
     }
 
     /// Writes a short line without the writer's thread where that cannot block.
@@ -163,6 +174,8 @@ final class OutputQueue: Sendable {
 
     private func flush(_ buffer: inout [UInt8]) throws(Errno) {
         try descriptor.writeFully(buffer)
+        let count = buffer.count
+        state.withLock { $0.writtenByteCount += count }
         buffer.removeAll(keepingCapacity: buffer.capacity <= 1 << 18)
     }
 }
