@@ -66,6 +66,9 @@ final class EmbedderCore: Sendable {
 
     func start() {
         for worker in 0..<configuration.threadCount {
+            guard AddressSpace.hasRoom(for: (worker + 1) * AddressSpace.byteCountPerWorker) else {
+                return
+            }
             state.withLock { $0.workerCount += 1 }
             // Each has its own memory.
             let hasStarted = Threads.start { self.run(EmbedderWorker(worker, self.model)) }
@@ -315,7 +318,7 @@ final class EmbedderCore: Sendable {
 
     var costModel: CostModel {
         calibrate()
-        return state.wait { $0.calibration == .done ? $0.cost : nil }!
+        return state.wait { $0.calibration == .done || $0.workerCount == 0 ? $0.cost : nil }!
     }
 
     var memoryCeiling: Int {

@@ -13,7 +13,7 @@ public enum EmbeddingError: Error, Equatable, CustomStringConvertible {
     /// The caller's `onBatch` said so.
     case cancelled
     case file(FileError)
-    /// The system gave no thread to compute on.
+    /// The system gave no thread to compute on, or not the address space that one needs.
     case noThreads
 
     public var description: String {
@@ -27,7 +27,8 @@ public enum EmbeddingError: Error, Equatable, CustomStringConvertible {
         case .model(let error): error.description
         case .cancelled: "cancelled"
         case .file(let error): error.description
-        case .noThreads: "the system gave no thread to compute on"
+        case .noThreads:
+            "the system gave no thread to compute on, or the address space is limited (ulimit -v)"
         }
     }
 }
