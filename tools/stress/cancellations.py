@@ -74,8 +74,10 @@ def main():
             if not fitting:
                 problems.append(f"{id}: a result that fits no request: {str(answer)[:200]}")
                 continue
-            requests.remove(fitting[0])
-            check(fitting[0], data, whole=True)
+            # Of two with equal texts, the result is that of the one that was not cancelled.
+            request = min(fitting, key=lambda r: r.cancelled)
+            requests.remove(request)
+            check(request, data, whole=True)
         for answer in answers:
             if "result" in answer:
                 continue

@@ -206,7 +206,7 @@ def depth(value):
 def key(id):
     if isinstance(id, bool) or isinstance(id, (list, dict)):
         return None
-    return ("number", float(id)) if isinstance(id, (int, float)) else id
+    return ("number", float(id) + 0.0) if isinstance(id, (int, float)) else id
 
 
 def expected_of(value):
