@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.."
 fail() { printf '%s\n' "check: $*" >&2; exit 1; }
 
 git ls-files -z '*.swift' | xargs -0 swift format lint --strict || fail "run tools/format.sh"
-for script in tools/*.sh .ci/run; do bash -n "$script" || fail "$script"; done
-for script in tools/*.py; do python3 - "$script" <<'P' || fail "$script"
+for script in $(git ls-files "tools/*.sh") .ci/run; do bash -n "$script" || fail "$script"; done
+for script in $(git ls-files "tools/*.py"); do python3 - "$script" <<'P' || fail "$script"
 import ast, sys
 ast.parse(open(sys.argv[1]).read())
 P

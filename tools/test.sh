@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Sets up what is missing and runs all checks and tests, in debug and in release. What CI runs.
-# Usage: tools/test.sh [ARGUMENTS OF swift test]     for example: tools/test.sh --filter TokenizationTests
+# Sets up what is missing and runs all checks and tests: Swift's in debug and in release, the clients', small attacks on the
+# server. What CI runs.
+# Usage: tools/test.sh [ARGUMENTS OF swift test]     for example: tools/test.sh --filter TokenizationTests; with any, only Swift's run
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,3 +24,13 @@ run() {
 
 run --disable-xctest "$@"
 run --disable-xctest -c release --disable-testable-imports "$@"
+
+[ $# -eq 0 ] || exit 0
+packages=(jq)
+! command -v javac >/dev/null || packages+=(libgoogle-gson-java)
+python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
+tools/install-packages.sh "${packages[@]}"
+for test in tools/stress/test.sh tools/clients/{shell,node,java,python}/test.sh; do
+    echo "== $test"
+    timeout --kill-after=10 900 "$test"
+done

@@ -159,11 +159,18 @@ final class EmbedderCore: Sendable {
 
     // MARK: - Jobs
 
+    /// Names jobs that were over before they began; the scheduler counts from 1.
+    private static let overJobID: JobID = 0
+
     /// - Throws: `EmbeddingError.noThreads`.
     func submit(
         _ job: EmbeddingJob, window: Int, _ receiver: any EmbeddingJobReceiver
     ) throws(EmbeddingError) -> JobID {
         let record = JobRecord(job, window: window, model, receiver)
+        if let deadline = job.deadline, deadline <= .now {
+            record.finish(.deadlineExceeded)
+            return Self.overJobID
+        }
         let description = BatchScheduler.Job(
             textByteCounts: job.texts.map(\.utf8.count), priority: job.priority,
             deadline: job.deadline)

@@ -133,6 +133,7 @@ public final class Server {
             case .interrupted: continue
             case .idle:
                 if parent.isGone, table.count == 0 { return .parentGone }
+                if isAbandoned { return .outputClosed }
             case let event: handle(event)
             }
             if isShutDown { return .shutdown }
@@ -181,7 +182,7 @@ public final class Server {
             lastOutput = (written, now)
             return false
         }
-        return now - lastOutput.time > .seconds(3)
+        return now - lastOutput.time > .seconds(2)
     }
 
     // MARK: - Lines

@@ -1,4 +1,5 @@
 import EmbeddingEngine
+import Synchronization
 import TestSupport
 import Testing
 
@@ -95,5 +96,123 @@ import Testing
         let embeddings = try embedder.embed(.init(repeating: "the same", count: 500))
         #expect(embedder.statistics.textCount < 500)
         for i in 0..<500 { #expect(embeddings[i].elementsEqual(embeddings[0])) }
+    }
+}
+
+@Suite struct MemoryGovernorTests {
+    private final class Memory: Sendable {
+        let resident = Mutex(0)
+        let available = Mutex(1000 << 20)
+
+        var readings: MemoryGovernor.Readings {
+            .init(
+                resident: { self.resident.withLock { $0 } },
+                available: { self.available.withLock { $0 } })
+        }
+
+        func set(resident: Int) { self.resident.withLock { $0 = resident << 20 } }
+        func set(available: Int) { self.available.withLock { $0 = available << 20 } }
+    }
+
+    private let memory = Memory()
+    private let start = ContinuousClock.now
+    private let cost: CostModel
+
+    init() throws {
+        // 2 MiB for 1000 tokens of one text, and 1 MiB a worker beside.
+        var cost = CostModel(try TinyModel.embedder().model.settings.configuration)
+        cost.workerByteCount = 1 << 20
+        self.cost = cost
+    }
+
+    private func governor(ceiling: Int?, threshold: Double = 0.8) -> MemoryGovernor {
+        MemoryGovernor(
+            MemoryBudget(ceiling: ceiling.map { $0 << 20 }, threshold: threshold), workerCount: 2,
+            memory.readings)
+    }
+
+    private func verdict(
+        _ governor: MemoryGovernor, tokens: Int, longest: Int, isAlone: Bool = false
+    ) -> MemoryGovernor.Verdict {
+        governor.verdict(worker: 0, tokens: tokens, longest: longest, cost, isAlone: isAlone)
+    }
+
+    @Test func batchesGrowAsFarAsTheThreshold() {
+        memory.set(resident: 70)
+        let governor = governor(ceiling: 100)
+        let small = cost.workspaceByteCount(tokens: 512, longest: 32)
+        #expect(70 << 20 + small < 80 << 20)
+        #expect(verdict(governor, tokens: 512, longest: 32) == .fits)
+        // So many tokens that the activations pass the threshold.
+        let tokens = (10 << 20) / cost.workspaceByteCount(tokens: 1, longest: 0)
+        #expect(verdict(governor, tokens: tokens, longest: 32) == .shrink)
+        #expect(
+            verdict(self.governor(ceiling: 100, threshold: 0.95), tokens: tokens, longest: 32)
+                == .fits)
+    }
+
+    @Test func overTheThresholdOneTextGoesOnUntilTheCeiling() {
+        memory.set(resident: 85)
+        var governor = governor(ceiling: 100)
+        #expect(verdict(governor, tokens: 64, longest: 32) == .shrink)
+        #expect(verdict(governor, tokens: 32, longest: 32) == .fits)
+        memory.set(resident: 100)
+        governor.refresh(now: start)
+        #expect(verdict(governor, tokens: 32, longest: 32) == .shrink)
+        // Nothing else runs whose end would make room.
+        #expect(verdict(governor, tokens: 32, longest: 32, isAlone: true) == .fits)
+    }
+
+    @Test func aWorkspaceThatIsThereIsNoGrowth() {
+        memory.set(resident: 90)
+        var governor = governor(ceiling: 100)
+        governor.workspaceByteCounts[0] = 50 << 20
+        let most = MemoryGovernor.shrunkTokenCount
+        #expect(verdict(governor, tokens: most, longest: 8) == .fits)
+        #expect(verdict(governor, tokens: most + 1, longest: 8) == .shrink)
+        #expect(verdict(governor, tokens: 512, longest: 512) == .fits)
+    }
+
+    @Test func whatRunsElsewhereIsCounted() {
+        memory.set(resident: 70)
+        var governor = governor(ceiling: 100)
+        let tokens = (9 << 20) / cost.workspaceByteCount(tokens: 1, longest: 0)
+        governor.begin(worker: 1, tokens, 32, cost)
+        #expect(verdict(governor, tokens: 512, longest: 32) == .shrink)
+        governor.end(worker: 1, 0)
+        #expect(verdict(governor, tokens: 512, longest: 32) == .fits)
+    }
+
+    @Test func memoryIsGivenBackOver85PercentAtMostOnceASecond() {
+        memory.set(resident: 84)
+        var governor = governor(ceiling: 100)
+        #expect(!governor.isReleaseDue(now: start))
+        memory.set(resident: 86)
+        governor.refresh(now: start)
+        #expect(governor.isReleaseDue(now: start))
+        governor.workspaceByteCounts = [1 << 20, 0]
+        governor.release(now: start)
+        #expect(!governor.isReleaseDue(now: start + .milliseconds(900)))
+        #expect(governor.isReleaseDue(now: start + .milliseconds(1100)))
+        // Each worker that has a workspace is asked once.
+        let asked = (0..<3).map { _ in governor.takeRelease(0) }
+        #expect(asked == [true, false, false])
+        let other = governor.takeRelease(1)
+        #expect(!other)
+        #expect(governor.workspaceByteCounts == [0, 0])
+    }
+
+    @Test func theCeilingFollowsTheMachine() {
+        memory.set(resident: 100)
+        var governor = governor(ceiling: nil)
+        #expect(governor.ceiling == 600 << 20)
+        memory.set(available: 200)
+        governor.refresh(now: start)
+        #expect(governor.ceiling == 200 << 20)
+        memory.set(available: 400)
+        governor.refresh(now: start + .milliseconds(500))
+        #expect(governor.ceiling == 200 << 20)
+        governor.refresh(now: start + .milliseconds(1600))
+        #expect(governor.ceiling == 300 << 20)
     }
 }

@@ -8,12 +8,12 @@ import Transformer
 public struct CostModel: Sendable, Equatable {
     public let configuration: BertConfiguration
     /// The resident set with the model mapped in full and nothing in work.
-    public internal(set) var baseByteCount = 0
+    public package(set) var baseByteCount = 0
     /// What a worker that has computed takes beside its workspace.
-    public internal(set) var workerByteCount = 0
+    public package(set) var workerByteCount = 0
     /// Seconds that a batch takes on one worker, whatever is in it.
-    public internal(set) var secondsPerBatch = 0.0
-    public internal(set) var secondsPerToken = 0.0
+    public package(set) var secondsPerBatch = 0.0
+    public package(set) var secondsPerToken = 0.0
 
     package init(_ configuration: BertConfiguration) { self.configuration = configuration }
 

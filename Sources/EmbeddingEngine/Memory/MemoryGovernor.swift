@@ -1,15 +1,34 @@
 import Transformer
 
 /// Decides whether a batch may start, by what the process has in memory and may have.
-struct MemoryGovernor: Sendable {
-    typealias Instant = ContinuousClock.Instant
+package struct MemoryGovernor: Sendable {
+    package typealias Instant = ContinuousClock.Instant
+
+    /// Where the figures come from, in bytes.
+    package struct Readings: Sendable {
+        /// What the process has in memory.
+        package var resident: @Sendable () -> Int
+        /// What it could still take.
+        package var available: @Sendable () -> Int
+
+        package init(
+            resident: @escaping @Sendable () -> Int, available: @escaping @Sendable () -> Int
+        ) {
+            self.resident = resident
+            self.available = available
+        }
+
+        package static let system = Readings(
+            resident: { ProcessMemory.resident }, available: { ProcessMemory.available })
+    }
 
     let budget: MemoryBudget
+    private let readings: Readings
     /// The ceiling of the resident set, in bytes.
-    private(set) var ceiling: Int
+    package private(set) var ceiling: Int
     private var resident: Int
     /// The bytes of each worker's workspace.
-    var workspaceByteCounts: [Int]
+    package var workspaceByteCounts: [Int]
     /// What batches that have started will take, beyond what their workers have.
     private var pendingByteCounts: [Int]
     /// Workers that shall give their workspace back.
@@ -19,34 +38,35 @@ struct MemoryGovernor: Sendable {
     private var lastRelease: Instant?
 
     /// Batches that start over the threshold have at most so many tokens, or one text.
-    static let shrunkTokenCount = 64
+    package static let shrunkTokenCount = 64
 
-    enum Verdict {
+    package enum Verdict {
         case fits
         /// Not so many tokens, for want of memory.
         case shrink
     }
 
-    init(_ budget: MemoryBudget, workerCount: Int) {
+    package init(_ budget: MemoryBudget, workerCount: Int, _ readings: Readings = .system) {
         self.budget = budget
-        resident = ProcessMemory.resident
-        ceiling = budget.ceiling(resident: resident, available: ProcessMemory.available)
+        self.readings = readings
+        resident = readings.resident()
+        ceiling = budget.ceiling(resident: resident, available: readings.available())
         workspaceByteCounts = .init(repeating: 0, count: workerCount)
         pendingByteCounts = .init(repeating: 0, count: workerCount)
         releases = .init(repeating: false, count: workerCount)
     }
 
     /// Reads anew what time has changed.
-    mutating func refresh(now: Instant) {
+    package mutating func refresh(now: Instant) {
         if lastReading.map({ now - $0 > .milliseconds(20) }) ?? true {
             lastReading = now
-            resident = ProcessMemory.resident
+            resident = readings.resident()
         }
         guard budget.ceiling == nil, lastCeiling.map({ now - $0 > .seconds(1) }) ?? true else {
             return
         }
         lastCeiling = now
-        ceiling = budget.ceiling(resident: resident, available: ProcessMemory.available)
+        ceiling = budget.ceiling(resident: resident, available: readings.available())
     }
 
     /// Whether a batch may start on a worker now.
@@ -54,7 +74,7 @@ struct MemoryGovernor: Sendable {
     /// - Parameters:
     ///   - isAlone: whether no other worker has work: then one text goes on in any case, since
     ///     waiting would not help it.
-    func verdict(
+    package func verdict(
         worker: Int, tokens: Int, longest: Int, _ cost: CostModel, isAlone: Bool
     ) -> Verdict {
         let growth = growth(worker, tokens, longest, cost)
@@ -71,28 +91,28 @@ struct MemoryGovernor: Sendable {
         return max(0, needed - has) + (has == 0 ? cost.workerByteCount : 0)
     }
 
-    mutating func begin(worker: Int, _ tokens: Int, _ longest: Int, _ cost: CostModel) {
+    package mutating func begin(worker: Int, _ tokens: Int, _ longest: Int, _ cost: CostModel) {
         pendingByteCounts[worker] = growth(worker, tokens, longest, cost)
     }
 
-    mutating func end(worker: Int, _ workspaceByteCount: Int) {
+    package mutating func end(worker: Int, _ workspaceByteCount: Int) {
         pendingByteCounts[worker] = 0
         workspaceByteCounts[worker] = workspaceByteCount
     }
 
     /// Whether so much is in memory that what can be spared must go; at most once a second.
-    func isReleaseDue(now: Instant) -> Bool {
+    package func isReleaseDue(now: Instant) -> Bool {
         Double(resident) > MemoryBudget.releaseShare * Double(ceiling)
             && (lastRelease.map { now - $0 > .seconds(1) } ?? true)
     }
 
-    mutating func release(now: Instant) {
+    package mutating func release(now: Instant) {
         lastRelease = now
         for worker in releases.indices { releases[worker] = workspaceByteCounts[worker] > 0 }
     }
 
     /// Whether a worker shall give its workspace back; asked once.
-    mutating func takeRelease(_ worker: Int) -> Bool {
+    package mutating func takeRelease(_ worker: Int) -> Bool {
         guard releases[worker] else { return false }
         releases[worker] = false
         workspaceByteCounts[worker] = 0
