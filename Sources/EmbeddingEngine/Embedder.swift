@@ -50,6 +50,10 @@ public final class Embedder: Sendable {
     }
 
     public init(_ model: EmbeddingModel, _ configuration: Configuration = Configuration()) {
+        var configuration = configuration
+        configuration.threadCount = min(
+            max(1, configuration.threadCount), Configuration.maximumThreadCount)
+        configuration.batchTokenCount = max(1, configuration.batchTokenCount)
         self.model = model
         self.configuration = configuration
         core = EmbedderCore(model, configuration)

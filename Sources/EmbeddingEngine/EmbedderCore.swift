@@ -77,8 +77,13 @@ final class EmbedderCore: Sendable {
     }
 
     func stop() {
-        state.withLock { $0.isStopped = true }
+        let records = state.withLock { state in
+            state.isStopped = true
+            defer { state.jobs = [:] }
+            return state.jobs.values
+        }
         state.notifyAll()
+        for record in records { record.finish(.cancelled) }
         timer.withLock { $0.isStopped = true }
         timer.notifyAll()
     }
@@ -126,6 +131,7 @@ final class EmbedderCore: Sendable {
                 state.cache.evict(to: state.cache.byteCount / 2)
                 state.statistics.releaseCount += 1
                 _ = state.memory.takeRelease(worker.index)
+                self.state.notifyAll()
                 return .release
             }
             let idleCount = state.workerCount - state.isBusy.count { $0 }
@@ -173,7 +179,7 @@ final class EmbedderCore: Sendable {
         }
         let description = BatchScheduler.Job(
             textByteCounts: job.texts.map(\.utf8.count), priority: job.priority,
-            deadline: job.deadline)
+            deadline: job.deadline, isTokenizedOnly: job.purpose != .embed)
         let id = try state.withLock { state throws(EmbeddingError) in
             guard state.workerCount > 0 else { throw .noThreads }
             let id = state.scheduler.submit(description, now: .now)
@@ -201,6 +207,8 @@ final class EmbedderCore: Sendable {
             state.scheduler.expire(now: .now).compactMap { state.jobs.removeValue(forKey: $0) }
         }
         for record in records { record.finish(.deadlineExceeded) }
+        // What waited behind the jobs may fit now.
+        if !records.isEmpty { state.notifyAll() }
     }
 
     private func keepTime(_ deadline: Instant) {
@@ -210,27 +218,28 @@ final class EmbedderCore: Sendable {
             return !timer.isRunning
         }
         timer.notifyAll()
-        guard starts else { return }
-        _ = Threads.start { self.runTimer() }
+        if starts, !Threads.start({ self.runTimer() }) {
+            timer.withLock { $0.isRunning = false }
+        }
     }
 
     private func runTimer() {
         while true {
-            let wait = timer.withLock { timer -> Duration? in
-                timer.next.map { $0 - .now }
-            }
-            let hasStopped = timer.wait(timeout: wait.map { max($0, .zero) }) { timer -> Bool? in
-                if timer.isStopped { return true }
-                if let next = timer.next, next <= .now { return false }
-                if wait == nil, timer.next != nil { return false }
+            let armed = timer.withLock(\.next)
+            let hasStopped = timer.wait(timeout: armed.map { max($0 - .now, .zero) }) { timer in
+                // An earlier deadline than the one that is waited for: wait anew.
+                if timer.isStopped || timer.next != armed { return timer.isStopped }
+                if let armed, armed <= .now { return false }
                 return nil
             }
             if hasStopped == true { return }
-            expire()
-            let next = state.withLock { $0.scheduler.nextDeadline() }
+            guard let armed, armed <= .now else { continue }
             timer.withLock { timer in
-                if let due = timer.next, due <= .now { timer.next = next }
-                if let next { timer.next = min(timer.next ?? next, next) }
+                if timer.next == armed { timer.next = nil }
+            }
+            expire()
+            if let next = state.withLock({ $0.scheduler.nextDeadline() }) {
+                timer.withLock { $0.next = min($0.next ?? next, next) }
             }
         }
     }

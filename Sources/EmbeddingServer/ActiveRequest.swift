@@ -74,10 +74,10 @@ extension JSONWriter {
 }
 
 extension JSONValue {
-    /// The value as JSON text.
-    var serialized: String {
+    /// The value as JSON text, in UTF-8. Strings that only look the same differ.
+    var serialized: [UInt8] {
         var json = JSONWriter()
         json.value(self)
-        return String(decoding: json.bytes, as: UTF8.self)
+        return json.bytes
     }
 }

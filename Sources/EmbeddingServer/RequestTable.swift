@@ -6,13 +6,13 @@ final class RequestTable: Sendable {
 
     private struct State {
         var entries: [UInt64: Entry] = [:]
-        var tokens: [String: [UInt64]] = [:]
+        var tokens: [[UInt8]: [UInt64]] = [:]
         var lastToken: UInt64 = 0
         var byteCount = 0
     }
 
     private struct Entry {
-        var key: String
+        var key: [UInt8]
         var cancel: (@Sendable () -> Void)?
     }
 
@@ -21,12 +21,16 @@ final class RequestTable: Sendable {
     var byteCount: Int { state.withLock(\.byteCount) }
 
     /// Waits until a request of so many bytes has room beside the others; alone it always has.
-    func waitForRoom(_ byteCount: Int, budget: () -> Int, unless isOver: () -> Bool) {
+    ///
+    /// - Parameter ownByteCount: bytes of requests whose answers wait for this one's.
+    func waitForRoom(
+        _ byteCount: Int, ownByteCount: Int, budget: () -> Int, unless isOver: () -> Bool
+    ) {
         while !isOver() {
             let room = budget()
             // The budget changes with the machine's memory: it is read again now and then.
             let hasRoom = state.wait(timeout: .seconds(1)) {
-                $0.byteCount == 0 || $0.byteCount + byteCount <= room ? true : nil
+                $0.byteCount <= ownByteCount || $0.byteCount + byteCount <= room ? true : nil
             }
             if hasRoom == true { return }
         }
@@ -37,7 +41,7 @@ final class RequestTable: Sendable {
     /// - Parameters:
     ///   - key: the request's id, as JSON.
     /// - Returns: what names the request here.
-    func insert(key: String, byteCount: Int) -> UInt64 {
+    func insert(key: [UInt8], byteCount: Int) -> UInt64 {
         state.withLock { state in
             state.lastToken += 1
             state.entries[state.lastToken] = Entry(key: key)
@@ -69,7 +73,7 @@ final class RequestTable: Sendable {
     }
 
     /// Cancels all requests of an id.
-    func cancel(key: String) {
+    func cancel(key: [UInt8]) {
         let cancels = state.withLock { state in
             (state.tokens[key] ?? []).compactMap { state.entries[$0]?.cancel }
         }

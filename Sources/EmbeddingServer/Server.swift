@@ -60,10 +60,11 @@ public final class Server {
     private let statistics = ServerStatistics()
     private let parent: ParentProcess
     /// How much was written when, as far as that was looked at.
-    private var lastOutput = (byteCount: 0, time: ContinuousClock.now)
+    private var lastOutput: (byteCount: Int, time: ContinuousClock.Instant)?
     private var input: LineReader
-    /// The texts of this line's requests so far.
+    /// The texts of this line's requests so far, and the bytes that they were promised.
     private var lineTextCount = 0
+    private var lineRequestByteCount = 0
     /// Answers to `shutdown`, sent when all else is answered.
     private var shutdowns: [Answer] = []
     private var isShutDown = false
@@ -136,13 +137,30 @@ public final class Server {
                 if isAbandoned { return .outputClosed }
             case let event: handle(event)
             }
-            if isShutDown { return .shutdown }
+            if isShutDown {
+                refuseRest()
+                return .shutdown
+            }
         }
         while let event = input.nextBuffered() {
             guard waitForRoom() else { return .outputClosed }
             handle(event)
         }
         return .stopped
+    }
+
+    /// Answers the lines that came with the call to shut down.
+    private func refuseRest() {
+        while let event = input.nextBuffered() {
+            guard case .line(let line) = event else { continue }
+            var id: JSONValue? = .null
+            do throws(JSONError) {
+                let value = try JSONValue(parsing: line, valueLimit: valueLimit)
+                let isNotification = value["method"] != nil && value["id"] == nil
+                id = isNotification ? nil : RPCRequest.id(of: value)
+            } catch {}
+            if let id { fail(id, .notRequest("the server is shutting down")) }
+        }
     }
 
     /// Waits while too many answers wait to be read; false when nobody reads any more.
@@ -177,15 +195,22 @@ public final class Server {
     /// Whether the host is gone and whoever holds the other end of the output has not read for
     /// some time.
     private var isAbandoned: Bool {
+        guard parent.isGone, output.waitingByteCount > 0 else {
+            lastOutput = nil
+            return false
+        }
         let (written, now) = (output.writtenByteCount, ContinuousClock.now)
-        if !parent.isGone || output.waitingByteCount == 0 || written != lastOutput.byteCount {
+        guard let last = lastOutput, last.byteCount == written else {
             lastOutput = (written, now)
             return false
         }
-        return now - lastOutput.time > .seconds(2)
+        return now - last.time > .seconds(2)
     }
 
     // MARK: - Lines
+
+    /// The values of a line: more than any request that is within the limits has.
+    private var valueLimit: Int { 50_000 + 2 * min(limits.textCount, Int.max / 4) }
 
     private func handle(_ event: LineReader.Event) {
         let received = ContinuousClock.now
@@ -203,9 +228,10 @@ public final class Server {
     }
 
     private func handle(_ line: [UInt8], _ received: ContinuousClock.Instant) {
-        lineTextCount = 0
+        (lineTextCount, lineRequestByteCount) = (0, 0)
         let value: JSONValue
-        do throws(JSONError) { value = try JSONValue(parsing: line) } catch {
+        do throws(JSONError) { value = try JSONValue(parsing: line, valueLimit: valueLimit) } catch
+        {
             return fail(.null, .notJSON(error))
         }
         guard let elements = value.array else { return handle(value, received, nil) }
@@ -234,7 +260,7 @@ public final class Server {
             guard let method else {
                 throw .noMethod(request.method, known: RPCMethod.allCases.map(\.rawValue))
             }
-            try call(method, request.params, answer, received)
+            try call(method, try RPCParameters(request.params), answer, received)
         } catch {
             logger.debug("request failed", metadata: ["code": "\(error.code)"])
             statistics.count(method, error)
@@ -254,16 +280,16 @@ public final class Server {
     // MARK: - Methods
 
     /// A call that wants no answer: most need not be made.
-    private func notify(_ method: RPCMethod?, _ params: RPCParameters) {
+    private func notify(_ method: RPCMethod?, _ params: JSONValue) {
         switch method {
-        case .cancelRequest: cancel(params)
+        case .cancelRequest: cancel(params["id"])
         case .shutdown: isShutDown = true
         default: break
         }
     }
 
-    private func cancel(_ params: RPCParameters) {
-        guard let id = params["id"] else { return }
+    private func cancel(_ id: JSONValue?) {
+        guard let id else { return }
         statistics.countCancellation()
         table.cancel(key: id.serialized)
     }
@@ -279,7 +305,7 @@ public final class Server {
         case .stats:
             reply(request, StatsMethod.result(Self.state(embedder, table, output, statistics)))
         case .cancelRequest:
-            cancel(params)
+            cancel(params["id"])
             reply(request, .null)
         case .shutdown:
             isShutDown = true
@@ -319,7 +345,7 @@ public final class Server {
     }
 
     private func embed(_ call: Call, _ params: RPCParameters) throws(RPCError) {
-        let method = try EmbedMethod(params, embedder.model)
+        let method = try EmbedMethod(params, embedder.model, textLimit: limits.textCount)
         let request = try accept(
             call, method.input, byteCount: method.byteCount(embedder.model), method.request)
         var job = EmbeddingJob(method.input.texts, method.request)
@@ -331,21 +357,24 @@ public final class Server {
     }
 
     private func tokenize(_ call: Call, _ params: RPCParameters) throws(RPCError) {
-        let (input, job) = try TokenizeMethod.job(params, embedder.model)
-        // An id, its token and its offsets take some ten times the text.
-        let request = try accept(call, input, byteCount: 11 * input.byteCount, job.request)
+        let (input, job) = try TokenizeMethod.job(
+            params, embedder.model, textLimit: limits.textCount)
+        // An id, its token and its offsets take some ten bytes for each of English text, and five
+        // times as many where every character is a token.
+        let request = try accept(call, input, byteCount: 50 * input.byteCount, job.request)
         submit(job, request, TokenizeMethod(request, input, embedder.model.tokenizer))
     }
 
     private func count(_ call: Call, _ params: RPCParameters) throws(RPCError) {
-        let (input, job) = try CountMethod.job(params, embedder.model)
+        let (input, job) = try CountMethod.job(
+            params, embedder.model, textLimit: limits.textCount)
         let request = try accept(
             call, input, byteCount: input.byteCount + 64 * input.count, job.request)
         submit(job, request, CountMethod(request, input, window: window(job.request)))
     }
 
     private func plan(_ call: Call, _ params: RPCParameters) throws(RPCError) {
-        switch try PlanMethod.subject(params, embedder.model) {
+        switch try PlanMethod.subject(params, embedder.model, textLimit: limits.textCount) {
         case .lengths(let lengths, let byteCount):
             reply(call, PlanMethod.result(lengths, byteCount: byteCount, embedder))
         case .texts(let method):
@@ -369,23 +398,26 @@ public final class Server {
     private func accept(
         _ call: Call, _ input: TextInput, byteCount: Int, _ options: Embedder.Request
     ) throws(RPCError) -> ActiveRequest {
-        let byteCount = byteCount + call.answer.id.serialized.utf8.count
+        let byteCount = byteCount + call.answer.id.serialized.count
         lineTextCount += input.count
         guard lineTextCount <= limits.textCount else {
             throw .tooLarge(
                 "max_client_batch_size", count: lineTextCount, limit: limits.textCount)
         }
         if let limit = limits.concurrentRequestCount, table.count >= limit {
+            let statistics = embedder.statistics
             let seconds = embedder.costModel.seconds(
-                tokens: 64 + embedder.statistics.waitingTokenCount)
+                tokens: 64 + statistics.waitingTokenCount + 16 * statistics.waitingTextCount)
             throw .overloaded(
                 retryAfter: seconds / Double(embedder.configuration.threadCount), limit: limit)
         }
-        if byteCount > Self.smallByteCount {
+        // The answers of a batch array are written together: they must have room together.
+        let lineByteCount = lineRequestByteCount + byteCount
+        if lineByteCount > Self.smallByteCount {
             // A token is a byte or more of text.
             let longest = input.texts.reduce(0) { max($0, $1.utf8.count + 2) }
             let prediction = embedder.plan(
-                lengths: [min(longest, window(options))], byteCount: byteCount)
+                lengths: [min(longest, window(options))], byteCount: lineByteCount)
             guard prediction.fits else {
                 throw .outOfMemory(
                     predicted: prediction.peakByteCount, ceiling: prediction.ceiling)
@@ -393,9 +425,11 @@ public final class Server {
         }
         if table.byteCount + byteCount > Self.smallByteCount {
             table.waitForRoom(
-                byteCount, budget: { max(Self.smallByteCount, embedder.spareByteCount) },
+                byteCount, ownByteCount: lineRequestByteCount,
+                budget: { max(Self.smallByteCount, embedder.spareByteCount) },
                 unless: { isOutputGone || isAbandoned })
         }
+        lineRequestByteCount = lineByteCount
         return ActiveRequest(
             call.method, call.answer, received: call.received, byteCount: byteCount, table,
             statistics)

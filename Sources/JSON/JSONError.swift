@@ -8,12 +8,15 @@ public enum JSONError: Error, Equatable, CustomStringConvertible {
     case duplicateKey(String)
     /// Arrays and objects nested beyond the limit.
     case tooDeep(limit: Int)
+    /// More values than were asked for at most.
+    case tooManyValues(limit: Int)
 
     public var description: String {
         switch self {
         case .malformed(let offset, let reason): "not JSON at byte \(offset): \(reason)"
         case .invalidUTF8(let offset): "not UTF-8 at byte \(offset)"
         case .duplicateKey(let key): "the key \"\(key)\" stands twice in one object"
+        case .tooManyValues(let limit): "more than \(limit) values"
         case .tooDeep(let limit): "nested deeper than \(limit) levels"
         }
     }

@@ -6,11 +6,14 @@ extension JSONValue {
 
     /// Parses one JSON text (RFC 8259) in UTF-8; white space may stand around it.
     ///
+    /// - Parameter valueLimit: the most values, keys not counted: a tree takes many times the bytes
+    ///   of a text of very short values.
     /// - Throws: `JSONError`.
     public init(
-        parsing bytes: UnsafeRawBufferPointer, depthLimit: Int = defaultDepthLimit
+        parsing bytes: UnsafeRawBufferPointer, depthLimit: Int = defaultDepthLimit,
+        valueLimit: Int = .max
     ) throws(JSONError) {
-        let builder = JSONTreeBuilder(depthLimit: depthLimit)
+        let builder = JSONTreeBuilder(depthLimit: depthLimit, valueLimit: valueLimit)
         var offset = 0
         var reason: UnsafePointer<CChar>?
         // An empty buffer may have no address; the parser wants one.
@@ -31,13 +34,14 @@ extension JSONValue {
         }
     }
 
-    /// Parses one JSON text; see ``init(parsing:depthLimit:)``.
+    /// Parses one JSON text; see ``init(parsing:depthLimit:valueLimit:)``.
     public init(
-        parsing bytes: [UInt8], depthLimit: Int = defaultDepthLimit
+        parsing bytes: [UInt8], depthLimit: Int = defaultDepthLimit, valueLimit: Int = .max
     ) throws(JSONError) {
         let result = bytes.withUnsafeBytes { buffer in
             Result { () throws(JSONError) in
-                try JSONValue(parsing: buffer, depthLimit: depthLimit)
+                try JSONValue(
+                    parsing: buffer, depthLimit: depthLimit, valueLimit: valueLimit)
             }
         }
         self = try result.get()
@@ -72,10 +76,20 @@ private final class JSONTreeBuilder {
     private(set) var failure: JSONError?
     private var stack: [Container] = []
     private let depthLimit: Int
+    private let valueLimit: Int
+    private var valueCount = 0
 
-    init(depthLimit: Int) { self.depthLimit = depthLimit }
+    init(depthLimit: Int, valueLimit: Int) {
+        self.depthLimit = depthLimit
+        self.valueLimit = valueLimit
+    }
 
     private func add(_ value: JSONValue) -> Int32 {
+        valueCount += 1
+        guard valueCount <= valueLimit else {
+            failure = .tooManyValues(limit: valueLimit)
+            return 0
+        }
         let top = stack.count - 1
         if top < 0 {
             root = value

@@ -268,6 +268,68 @@ private func texts(_ count: Int) -> String {
         }
     }
 
+    @Test func anEarlierDeadlineIsKeptAfterALaterOne() throws {
+        let session = try session(threads: 1)
+        try session.send(
+            #"{"id":1,"method":"embed","params":{"input":"a","deadline_ms":600000}}"#)
+        _ = try session.receive(until: .integer(1))
+        try session.send(
+            #"{"id":2,"method":"embed","params":{"input":\#(texts(90_000)),"deadline_ms":300}}"#)
+        #expect(try session.receive(until: .integer(2)).map(code) == [-32005])
+        _ = try session.finish()
+    }
+
+    @Test func aBatchArrayThatFillsTheMemoryIsAnswered() throws {
+        var configuration = Embedder.Configuration(threadCount: 1)
+        configuration.memory.ceiling = ProcessMemory.resident + 60 << 20
+        let embedder = try Embedder(modelPath: TinyModel.path, configuration)
+        let session = try ServerSession(embedder)
+        let request =
+            #"{"id":1,"method":"embed","params":{"input":[\#([String](repeating: "\"a\"", count: 2000).joined(separator: ","))]}}"#
+        let batch = "[" + [String](repeating: request, count: 50).joined(separator: ",") + "]"
+        try session.send(batch, #"{"id":2,"method":"info"}"#)
+        let lines = try session.finish()
+        #expect(lines.count == 2)
+        #expect(lines.compactMap(\.array).first?.count == 50)
+    }
+
+    @Test func linesOfVeryManyValuesAreRefused() throws {
+        let session = try session(.init(textCount: 1000))
+        let many = [String](repeating: "[1]", count: 60_000).joined(separator: ",")
+        try session.send(
+            #"{"id":1,"method":"fly","params":[\#(many)]}"#,
+            #"{"id":2,"method":"plan","params":{"lengths":[\#([String](repeating: "2", count: 1001).joined(separator: ","))]}}"#,
+            #"{"id":3,"method":"info"}"#)
+        let lines = try session.finish()
+        #expect(lines.count == 3)
+        #expect(
+            lines.first { $0["id"] == .null }?["error"]?["data"]?["limit"]
+                == .string("max_line_values"))
+        #expect(lines.first { $0["id"] == .integer(2) }.map(code) == -32002)
+    }
+
+    @Test func thousandsOfRequestsAtOnceAreAllAnswered() throws {
+        let session = try session()
+        let count = 5000
+        let writer = Thread {
+            for id in 0..<count {
+                try? session.send(
+                    #"{"id":\#(id),"method":"embed","params":{"input":"text \#(id)","encoding_format":"base64"}}"#
+                )
+            }
+            try? session.closeInput()
+        }
+        writer.start()
+        let start = ContinuousClock.now
+        var answers = 0
+        while let line = try session.receive() {
+            #expect(line["result"] != nil)
+            answers += 1
+        }
+        #expect(answers == count)
+        #expect(ContinuousClock.now - start < .seconds(60))
+    }
+
     @Test func requestsOverTheLimitAreToldToComeAgain() throws {
         var limits = Server.Limits()
         limits.concurrentRequestCount = 1
@@ -302,7 +364,8 @@ private func texts(_ count: Int) -> String {
             #"{"id":1,"method":"embed","params":{"input":\#(texts(5000)),"encoding_format":"base64"}}"#,
             #"{"id":2,"method":"shutdown"}"#, #"{"id":3,"method":"info"}"#)
         let lines = try session.receive(until: .integer(2))
-        #expect(lines.map { $0["id"] } == [.integer(1), .integer(2)])
+        #expect(lines.map { $0["id"] } == [.integer(3), .integer(1), .integer(2)])
+        #expect(code(lines[0]) == -32600)
         #expect(try session.wait() == .shutdown)
     }
 

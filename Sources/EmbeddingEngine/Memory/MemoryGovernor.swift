@@ -98,6 +98,8 @@ package struct MemoryGovernor: Sendable {
     package mutating func end(worker: Int, _ workspaceByteCount: Int) {
         pendingByteCounts[worker] = 0
         workspaceByteCounts[worker] = workspaceByteCount
+        // What was to come is there now.
+        lastReading = nil
     }
 
     /// Whether so much is in memory that what can be spared must go; at most once a second.

@@ -4,11 +4,11 @@ import HeapModule
 /// drives it says what the time is and what fits.
 ///
 /// Jobs hold texts. A text is tokenized, becomes a *sequence*, and waits in its job's queue until a
-/// batch takes it. Jobs are served in the order of their priority, then of the tokens they have had
-/// (start-time fair queueing: Goyal, Vin, Cheng 1996, https://doi.org/10.1145/248156.248171), in
-/// steps of a batch, then of their deadlines, then of their arrival. So a short job overtakes a
-/// long one, and long ones share. Of every few batches one belongs to the job that has waited
-/// longest, whatever its priority: nothing starves.
+/// batch takes it. Jobs are served in the order of their priority, then of the tokens that they will
+/// have had after their next batch (weighted fair queueing: Demers, Keshav, Shenker 1989,
+/// https://doi.org/10.1145/75247.75248), in steps of a batch, then of their deadlines. So a short
+/// job overtakes a long one, and long ones share. Of every few batches one begins with the job
+/// that has waited longest, whatever its priority and however many others come: nothing starves.
 package struct BatchScheduler {
     package typealias JobID = UInt64
     package typealias SequenceID = UInt64
@@ -39,11 +39,17 @@ package struct BatchScheduler {
         package var textByteCounts: [Int]
         package var priority = 0
         package var deadline: Instant?
+        /// Whether its texts have their results when they are tokenized.
+        package var isTokenizedOnly = false
 
-        package init(textByteCounts: [Int], priority: Int = 0, deadline: Instant? = nil) {
+        package init(
+            textByteCounts: [Int], priority: Int = 0, deadline: Instant? = nil,
+            isTokenizedOnly: Bool = false
+        ) {
             self.textByteCounts = textByteCounts
             self.priority = priority
             self.deadline = deadline
+            self.isTokenizedOnly = isTokenizedOnly
         }
     }
 
@@ -63,7 +69,7 @@ package struct BatchScheduler {
         package var indices: Range<Int>
     }
 
-    /// A sequence of a batch, and the texts that wait for its vector.
+    /// A sequence of a batch.
     package struct BatchEntry: Equatable, Sendable {
         package var sequence: SequenceID
         package var ids: [Int32]
@@ -76,23 +82,29 @@ package struct BatchScheduler {
 
     private struct JobState {
         var job: Job
-        /// The first text that was not handed out to be tokenized.
+        /// The first text that was not handed out to be tokenized, and the bytes from there on.
         var nextText = 0
+        var untokenizedByteCount: Int
         /// Texts that were handed out and are not back yet.
         var tokenizingCount = 0
         /// Sequences that wait; those that another job's batch took meanwhile are skipped.
-        var ready: ArraySlice<SequenceID> = []
+        var ready: ArraySlice<ReadyText> = []
         var readyTokenCount = 0
         /// Texts without a result.
         var unfinishedCount: Int
-        /// Tokens that the job has had, counted from those of the job served when it came.
+        /// Tokens that the job has had, counted from the virtual time of its arrival.
         var virtualTime: Int
         var lastServed: Instant
-        /// The heap's entry that counts; older ones are void.
-        var ticket: UInt64 = 0
-        var isQueued = false
+        /// The entries of the two orders that count; older ones are void. 0: none.
+        var readyTicket: UInt64 = 0
+        var untokenizedTicket: UInt64 = 0
 
         var untokenizedCount: Int { job.textByteCounts.count - nextText }
+    }
+
+    private struct ReadyText {
+        var sequence: SequenceID
+        var tokenCount: Int
     }
 
     private struct Sequence {
@@ -101,12 +113,14 @@ package struct BatchScheduler {
         var isRunning = false
     }
 
-    /// A job's place in the order.
+    /// A job's place in an order.
     private struct Entry: Comparable {
         var priority: Int
+        /// ``virtualEnd`` in steps of a batch.
         var round: Int
         var deadline: Instant?
-        var virtualTime: Int
+        /// The tokens that the job will have had after its next batch.
+        var virtualEnd: Int
         var job: JobID
         var ticket: UInt64
 
@@ -117,7 +131,7 @@ package struct BatchScheduler {
             case (let x?, let y?) where x != y: return x < y
             case (_?, nil): return true
             case (nil, _?): return false
-            default: return (a.virtualTime, a.job) < (b.virtualTime, b.job)
+            default: return (a.virtualEnd, a.job) < (b.virtualEnd, b.job)
             }
         }
     }
@@ -127,11 +141,17 @@ package struct BatchScheduler {
     private var sequences: [SequenceID: Sequence] = [:]
     /// The sequence that computes these token ids, or will.
     private var inFlight: [[Int32]: SequenceID] = [:]
-    private var order = Heap<Entry>()
+    /// The jobs that have sequences ready, and those that have texts to be tokenized.
+    private var readyOrder = Heap<Entry>()
+    private var untokenizedOrder = Heap<Entry>()
     private var deadlines = Heap<Deadline>()
     private var lastID: UInt64 = 0
     private var virtualTime = 0
     private var batchCount = 0
+    /// Times that tokenizing went before computing in a row.
+    private var tokenizationRun = 0
+    /// Jobs that were looked at; what the work of deciding costs.
+    package private(set) var visitCount = 0
     /// Workers that a batch was given to.
     private var runningBatchCount = 0
     /// Texts that another text's sequence served.
@@ -163,11 +183,16 @@ package struct BatchScheduler {
         let id = newID()
         guard !job.textByteCounts.isEmpty else { return id }
         jobs[id] = JobState(
-            job: job, unfinishedCount: job.textByteCounts.count, virtualTime: virtualTime,
-            lastServed: now)
+            job: job, untokenizedByteCount: job.textByteCounts.reduce(0, +),
+            unfinishedCount: job.textByteCounts.count, virtualTime: virtualTime, lastServed: now)
         waitingTextCount += job.textByteCounts.count
         enqueue(id)
-        if let deadline = job.deadline { deadlines.insert(Deadline(instant: deadline, job: id)) }
+        if let deadline = job.deadline {
+            if deadlines.count > 2 * jobs.count + 64 {
+                deadlines = Heap(deadlines.unordered.filter { jobs[$0.job] != nil })
+            }
+            deadlines.insert(Deadline(instant: deadline, job: id))
+        }
         return id
     }
 
@@ -178,7 +203,7 @@ package struct BatchScheduler {
         guard let state = jobs.removeValue(forKey: id) else { return false }
         waitingTextCount -= state.untokenizedCount + state.tokenizingCount
         // A sequence that many texts of the job share stands there as often.
-        for sequenceID in Set(state.ready) {
+        for sequenceID in Set(state.ready.map(\.sequence)) {
             guard let index = sequences.index(forKey: sequenceID),
                 !sequences.values[index].isRunning
             else { continue }
@@ -208,44 +233,78 @@ package struct BatchScheduler {
         return deadlines.min?.instant
     }
 
+    /// Puts a job into the orders where it has something to give and does not stand yet.
     private mutating func enqueue(_ id: JobID) {
         guard let index = jobs.index(forKey: id) else { return }
-        let ticket = newID()
-        jobs.values[index].ticket = ticket
-        jobs.values[index].isQueued = true
-        let state = jobs.values[index]
-        order.insert(
-            Entry(
-                priority: state.job.priority,
-                round: state.virtualTime / max(1, limits.batchTokenCount),
-                deadline: state.job.deadline, virtualTime: state.virtualTime, job: id,
-                ticket: ticket))
+        dropStaleHead(index)
+        if jobs.values[index].readyTicket == 0, !jobs.values[index].ready.isEmpty {
+            let entry = entry(id, index)
+            jobs.values[index].readyTicket = entry.ticket
+            insert(entry, into: \.readyOrder, \.readyTicket)
+        }
+        if jobs.values[index].untokenizedTicket == 0, jobs.values[index].untokenizedCount > 0,
+            jobs.values[index].readyTokenCount < limits.lookaheadTokenCount
+        {
+            let entry = entry(id, index)
+            jobs.values[index].untokenizedTicket = entry.ticket
+            insert(entry, into: \.untokenizedOrder, \.untokenizedTicket)
+        }
     }
 
-    /// The first job in the order, taken out of it; nil when none waits.
-    private mutating func popJob() -> JobID? {
-        while let entry = order.popMin() {
-            guard let index = jobs.index(forKey: entry.job),
-                jobs.values[index].ticket == entry.ticket
-            else { continue }
-            jobs.values[index].isQueued = false
-            dropStaleHead(entry.job)
-            let state = jobs.values[index]
-            if state.ready.isEmpty && state.untokenizedCount == 0 { continue }
-            return entry.job
+    private mutating func insert(
+        _ entry: Entry, into order: WritableKeyPath<BatchScheduler, Heap<Entry>>,
+        _ ticket: KeyPath<JobState, UInt64>
+    ) {
+        // Void entries that never come to the top must not pile up.
+        if self[keyPath: order].count > 2 * jobs.count + 64 {
+            let valid = self[keyPath: order].unordered.filter {
+                jobs[$0.job]?[keyPath: ticket] == $0.ticket
+            }
+            self[keyPath: order] = Heap(valid)
+        }
+        self[keyPath: order].insert(entry)
+    }
+
+    private mutating func entry(_ id: JobID, _ index: Dictionary<JobID, JobState>.Index) -> Entry {
+        let batch = max(1, limits.batchTokenCount)
+        // A token stands for some four bytes of text.
+        let left = jobs.values[index].readyTokenCount + jobs.values[index].untokenizedByteCount / 4
+        let end = jobs.values[index].virtualTime + min(batch, left)
+        return Entry(
+            priority: jobs.values[index].job.priority, round: end / batch,
+            deadline: jobs.values[index].job.deadline, virtualEnd: end, job: id, ticket: newID())
+    }
+
+    /// The first job of an order, which stays in it; what is void before it is taken out.
+    private mutating func firstEntry(
+        _ order: WritableKeyPath<BatchScheduler, Heap<Entry>>,
+        _ ticket: KeyPath<JobState, UInt64>
+    ) -> Entry? {
+        while let entry = self[keyPath: order].min {
+            if let index = jobs.index(forKey: entry.job),
+                jobs.values[index][keyPath: ticket] == entry.ticket
+            {
+                return entry
+            }
+            self[keyPath: order].removeMin()
         }
         return nil
     }
 
-    /// Takes sequences off the head of a job's queue that other jobs' batches took.
-    private mutating func dropStaleHead(_ id: JobID) {
-        guard let index = jobs.index(forKey: id) else { return }
+    private mutating func firstReady() -> Entry? { firstEntry(\.readyOrder, \.readyTicket) }
+
+    private mutating func firstUntokenized() -> Entry? {
+        firstEntry(\.untokenizedOrder, \.untokenizedTicket)
+    }
+
+    /// Takes sequences off the head of a job's queue that batches took.
+    private mutating func dropStaleHead(_ index: Dictionary<JobID, JobState>.Index) {
         while let head = jobs.values[index].ready.first,
-            sequences[head].map(\.isRunning) ?? true
+            sequences[head.sequence].map(\.isRunning) ?? true
         {
             jobs.values[index].ready.removeFirst()
+            jobs.values[index].readyTokenCount -= head.tokenCount
         }
-        if jobs.values[index].ready.isEmpty { jobs.values[index].readyTokenCount = 0 }
     }
 
     // MARK: - Texts
@@ -279,13 +338,15 @@ package struct BatchScheduler {
                         waitingTextCount -= 1
                         continue
                     }
-                    jobs.values[index].ready.append(sequenceID)
+                    jobs.values[index].ready.append(
+                        ReadyText(sequence: sequenceID, tokenCount: ids.count))
                 } else {
                     let sequenceID = newID()
                     sequences[sequenceID] = Sequence(ids: ids, subscribers: [textID])
                     inFlight[ids] = sequenceID
                     waitingTokenCount += ids.count
-                    jobs.values[index].ready.append(sequenceID)
+                    jobs.values[index].ready.append(
+                        ReadyText(sequence: sequenceID, tokenCount: ids.count))
                 }
                 jobs.values[index].readyTokenCount += ids.count
             }
@@ -294,10 +355,10 @@ package struct BatchScheduler {
     }
 
     private mutating func finishOrEnqueue(_ id: JobID) {
-        guard let state = jobs[id] else { return }
-        if state.unfinishedCount == 0 {
+        guard let index = jobs.index(forKey: id) else { return }
+        if jobs.values[index].unfinishedCount == 0 {
             jobs[id] = nil
-        } else if !state.isQueued, !state.ready.isEmpty || state.untokenizedCount > 0 {
+        } else {
             enqueue(id)
         }
     }
@@ -319,23 +380,39 @@ package struct BatchScheduler {
     package mutating func next(
         now: Instant, idleWorkers: Int = 1, fits: (_ tokens: Int, _ longest: Int) -> Bool
     ) -> Work? {
+        let room = room(idleWorkers)
+        if isTokenizationDue(room * max(1, idleWorkers)) {
+            tokenizationRun += 1
+            return .tokenize(handOut(now: now))
+        }
+        tokenizationRun = 0
+        var plan = BatchPlan(room: room)
         var visited: [JobID] = []
-        defer { for id in visited where jobs[id].map({ !$0.isQueued }) ?? false { enqueue(id) } }
-
-        var encode: [TextRange] = []
-        var plan = BatchPlan(room: room(idleWorkers))
         if let waiting = jobOfFairTurn() {
             visited.append(waiting)
-            visit(waiting, &plan, &encode, fits)
+            visit(waiting, &plan, fits)
         }
-        while plan.wantsMore, let id = popJob() {
-            if visited.contains(id) { continue }
-            visited.append(id)
-            visit(id, &plan, &encode, fits)
+        while plan.wantsMore, let entry = firstReady() {
+            readyOrder.removeMin()
+            jobs[entry.job]?.readyTicket = 0
+            visited.append(entry.job)
+            visit(entry.job, &plan, fits)
         }
-        if !encode.isEmpty { return .tokenize(handOut(encode)) }
-        guard !plan.sequences.isEmpty else { return nil }
-        return .compute(start(plan, now: now))
+        let batch = plan.sequences.isEmpty ? nil : Work.compute(start(plan, now: now))
+        for id in visited { enqueue(id) }
+        // What seemed ready may have been in other jobs' batches already.
+        if batch == nil, firstUntokenized() != nil { return .tokenize(handOut(now: now)) }
+        return batch
+    }
+
+    /// Whether texts are tokenized before the next batch: for want of sequences, or for a job that
+    /// comes before those that are ready. Tokenizing is quick; but whatever comes, computing goes on.
+    private mutating func isTokenizationDue(_ tokensWanted: Int) -> Bool {
+        guard let untokenized = firstUntokenized() else { return false }
+        guard let ready = firstReady() else { return true }
+        let givesSequences = jobs[untokenized.job].map { !$0.job.isTokenizedOnly } ?? false
+        if givesSequences, waitingTokenCount < tokensWanted, tokenizationRun < 64 { return true }
+        return untokenized < ready && tokenizationRun < 16
     }
 
     /// A batch in the making.
@@ -348,13 +425,10 @@ package struct BatchScheduler {
         var tokens = 0
         var longest = 0
         var hasShortJob = false
-        /// Bytes that are to be tokenized first; a token stands for a few of them.
-        var untokenizedBytes = 0
-        var isFull = false
+        /// Jobs in a row of which nothing found room.
+        var missCount = 0
 
-        var wantsMore: Bool {
-            !isFull && shares.count < 1024 && tokens + untokenizedBytes / 8 < room
-        }
+        var wantsMore: Bool { missCount < 8 && shares.count < 1024 && tokens < room }
     }
 
     /// The tokens of the next batch: less than the limit when the rest of the work is for several.
@@ -365,85 +439,89 @@ package struct BatchScheduler {
         return min(limits.batchTokenCount, max(limits.splitTokenCount, share))
     }
 
-    /// The job that has waited longest, when it is its turn whatever its priority.
+    /// The job that has waited longest, taken out of the order, when it is its turn and it is not
+    /// the first anyway.
     private mutating func jobOfFairTurn() -> JobID? {
-        guard jobs.count > 1, batchCount % limits.fairTurn == limits.fairTurn - 1 else {
-            return nil
-        }
-        let candidates = jobs.filter { $0.value.isQueued }
-        guard
-            let longest = candidates.min(by: {
-                ($0.value.lastServed, $0.key) < ($1.value.lastServed, $1.key)
-            }), let first = order.min, longest.value.job.priority < first.priority
+        guard jobs.count > 1, batchCount % limits.fairTurn == limits.fairTurn - 1,
+            let first = firstReady()?.job
         else { return nil }
-        jobs[longest.key]?.isQueued = false
-        dropStaleHead(longest.key)
-        return longest.key
+        var longest: (lastServed: Instant, job: JobID)?
+        for index in jobs.indices where jobs.values[index].readyTicket != 0 {
+            let candidate = (jobs.values[index].lastServed, jobs.keys[index])
+            if longest.map({ candidate < ($0.lastServed, $0.job) }) ?? true { longest = candidate }
+        }
+        guard let job = longest?.job, job != first else { return nil }
+        jobs[job]?.readyTicket = 0
+        return job
     }
 
-    /// Plans what a job gives to the batch, or what of it is tokenized first.
+    /// Plans what a job gives to the batch.
     private mutating func visit(
-        _ id: JobID, _ plan: inout BatchPlan, _ encode: inout [TextRange],
-        _ fits: (_ tokens: Int, _ longest: Int) -> Bool
+        _ id: JobID, _ plan: inout BatchPlan, _ fits: (_ tokens: Int, _ longest: Int) -> Bool
     ) {
-        guard let state = jobs[id] else { return }
-        if state.untokenizedCount > 0, state.readyTokenCount < limits.lookaheadTokenCount {
-            let range = chunk(state)
-            // A short job that is ready does not wait for a long one's tokens.
-            if plan.hasShortJob, range.count < state.untokenizedCount { return }
-            encode.append(TextRange(job: id, indices: range))
-            plan.untokenizedBytes += state.job.textByteCounts[range].reduce(8 * range.count, +)
-            if plan.untokenizedBytes >= limits.tokenizedByteCount { plan.isFull = true }
-            return
-        }
-        // A text that must be tokenized first decides on the work; the batch waits for it.
-        guard encode.isEmpty else { return }
+        visitCount += 1
+        guard let index = jobs.index(forKey: id) else { return }
+        dropStaleHead(index)
         let isShort =
-            state.untokenizedCount == 0 && state.readyTokenCount <= limits.shortBatchTokenCount
+            jobs.values[index].untokenizedCount == 0
+            && jobs.values[index].readyTokenCount <= limits.shortBatchTokenCount
         if !isShort, plan.hasShortJob {
             plan.room = min(plan.room, max(limits.shortBatchTokenCount, plan.tokens))
         }
         var share = 0
-        for sequenceID in state.ready {
-            guard let sequence = sequences[sequenceID], !sequence.isRunning,
-                !plan.chosen.contains(sequenceID)
+        for text in jobs.values[index].ready {
+            guard let sequence = sequences[text.sequence], !sequence.isRunning,
+                !plan.chosen.contains(text.sequence)
             else { continue }
-            let count = sequence.ids.count
-            let tokens = plan.tokens + count
-            let longest = max(plan.longest, count)
+            let tokens = plan.tokens + text.tokenCount
+            let longest = max(plan.longest, text.tokenCount)
+            // Where this text finds no room another job's shorter one may.
             guard (tokens <= plan.room || plan.sequences.isEmpty) && fits(tokens, longest) else {
-                // The next text of the job waits; another job's may be shorter.
-                if plan.sequences.isEmpty { plan.isFull = true }
                 break
             }
-            plan.sequences.append(sequenceID)
-            plan.chosen.insert(sequenceID)
+            plan.sequences.append(text.sequence)
+            plan.chosen.insert(text.sequence)
             plan.tokens = tokens
             plan.longest = longest
-            share += count
+            share += text.tokenCount
         }
         if share > 0 {
             plan.shares.append((id, share))
             plan.hasShortJob = plan.hasShortJob || isShort
+            plan.missCount = 0
+        } else {
+            plan.missCount += 1
         }
     }
 
-    private func chunk(_ state: JobState) -> Range<Int> {
-        let counts = state.job.textByteCounts
-        var end = state.nextText
-        var bytes = 0
-        repeat {
-            bytes += counts[end]
-            end += 1
-        } while end < counts.count && end - state.nextText < limits.tokenizedTextCount
-            && bytes + counts[end] <= limits.tokenizedByteCount
-        return state.nextText..<end
-    }
-
-    private mutating func handOut(_ ranges: [TextRange]) -> [TextRange] {
-        for range in ranges {
-            jobs[range.job]?.nextText = range.indices.upperBound
-            jobs[range.job]?.tokenizingCount += range.indices.count
+    /// Gives out texts of the first jobs to be tokenized, a turn's worth in all.
+    private mutating func handOut(now: Instant) -> [TextRange] {
+        var ranges: [TextRange] = []
+        var (textCount, byteCount) = (0, 0)
+        while textCount < limits.tokenizedTextCount, byteCount < limits.tokenizedByteCount,
+            let id = firstUntokenized()?.job, let index = jobs.index(forKey: id)
+        {
+            visitCount += 1
+            untokenizedOrder.removeMin()
+            jobs.values[index].untokenizedTicket = 0
+            let start = jobs.values[index].nextText
+            var (end, bytes) = (start, 0)
+            repeat {
+                bytes += jobs.values[index].job.textByteCounts[end]
+                end += 1
+            } while end < jobs.values[index].job.textByteCounts.count
+                && end - start < limits.tokenizedTextCount && bytes < limits.tokenizedByteCount
+            jobs.values[index].nextText = end
+            jobs.values[index].untokenizedByteCount -= bytes
+            jobs.values[index].tokenizingCount += end - start
+            // Tokenizing is work too: those that want nothing else do not go before all others.
+            if jobs.values[index].job.isTokenizedOnly {
+                jobs.values[index].virtualTime += bytes / 8
+                virtualTime += bytes / 8 / jobs.count
+            }
+            ranges.append(TextRange(job: id, indices: start..<end))
+            textCount += end - start
+            byteCount += bytes
         }
         return ranges
     }
@@ -451,11 +529,11 @@ package struct BatchScheduler {
     private mutating func start(_ plan: BatchPlan, now: Instant) -> [BatchEntry] {
         batchCount += 1
         runningBatchCount += 1
+        // The time of a job that came now: it advances with what each job gets on average.
+        virtualTime += plan.tokens / max(1, jobs.count)
         for (id, tokens) in plan.shares {
             guard let index = jobs.index(forKey: id) else { continue }
-            virtualTime = max(virtualTime, jobs.values[index].virtualTime)
             jobs.values[index].virtualTime += tokens
-            jobs.values[index].readyTokenCount -= tokens
             jobs.values[index].lastServed = now
         }
         let entries = plan.sequences.map { id in
@@ -465,7 +543,6 @@ package struct BatchScheduler {
             waitingTextCount -= sequence.subscribers.count
             return BatchEntry(sequence: id, ids: sequence.ids)
         }
-        for (id, _) in plan.shares { dropStaleHead(id) }
         return entries
     }
 

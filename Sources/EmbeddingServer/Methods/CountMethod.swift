@@ -13,11 +13,11 @@ final class CountMethod: EmbeddingJobReceiver {
 
     /// - Throws: `RPCError` −32602.
     static func job(
-        _ params: RPCParameters, _ model: EmbeddingModel
+        _ params: RPCParameters, _ model: EmbeddingModel, textLimit: Int
     ) throws(RPCError) -> (TextInput, EmbeddingJob) {
         try params.checkNames(parameters)
         try params.checkModel(model)
-        let input = try TextInput(params)
+        let input = try TextInput(params, limit: textLimit)
         var job = EmbeddingJob(input.texts, try Embedder.Request(params, model))
         job.purpose = .count
         return (input, job)

@@ -20,11 +20,14 @@ struct EmbedMethod {
     ]
 
     /// - Throws: `RPCError` −32602.
-    init(_ params: RPCParameters, _ model: EmbeddingModel) throws(RPCError) {
+    init(
+        _ params: RPCParameters, _ model: EmbeddingModel, textLimit: Int
+    ) throws(RPCError) {
         try params.checkNames(Self.parameters)
         try params.checkModel(model)
         _ = try params.string("user")
-        input = try TextInput(params, prompt: try params.string("prompt"))
+        input = try TextInput(
+            params, limit: textLimit, prompt: try params.string("prompt"))
         encoding.format = try params.choice("encoding_format", default: .float)
         encoding.precision = try params.choice("precision", default: .float32)
         request = try Embedder.Request(params, model)
@@ -66,6 +69,7 @@ extension RPCParameters {
     /// - Throws: `RPCError` −32602.
     func checkModel(_ model: EmbeddingModel) throws(RPCError) {
         guard let name = try string("model"), name != model.settings.name else { return }
-        throw .badParameter("model", "\"\(name)\", but \"\(model.settings.name)\" is loaded")
+        throw .badParameter(
+            "model", "\"\(name.shortened)\", but \"\(model.settings.name)\" is loaded")
     }
 }

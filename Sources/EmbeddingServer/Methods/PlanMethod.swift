@@ -20,17 +20,20 @@ final class PlanMethod: EmbeddingJobReceiver {
 
     /// - Throws: `RPCError` −32602.
     static func subject(
-        _ params: RPCParameters, _ model: EmbeddingModel
+        _ params: RPCParameters, _ model: EmbeddingModel, textLimit: Int
     ) throws(RPCError) -> Subject {
         try params.checkNames(parameters)
         guard let value = params["lengths"] else {
-            return .texts(try EmbedMethod(params, model))
+            return .texts(try EmbedMethod(params, model, textLimit: textLimit))
         }
         guard params["input"] == nil, params["inputs"] == nil else {
             throw .badParameter("lengths", "given beside input")
         }
         guard let elements = value.array else {
             throw .badParameter("lengths", "\(value.typeName), expected an array of integers")
+        }
+        guard elements.count <= textLimit else {
+            throw .tooLarge("max_client_batch_size", count: elements.count, limit: textLimit)
         }
         let window =
             try Embedder.Request(params, model).maximumTokenCount

@@ -18,11 +18,11 @@ final class TokenizeMethod: EmbeddingJobReceiver {
     ///
     /// - Throws: `RPCError` −32602.
     static func job(
-        _ params: RPCParameters, _ model: EmbeddingModel
+        _ params: RPCParameters, _ model: EmbeddingModel, textLimit: Int
     ) throws(RPCError) -> (TextInput, EmbeddingJob) {
         try params.checkNames(parameters)
         try params.checkModel(model)
-        let input = try TextInput(params)
+        let input = try TextInput(params, limit: textLimit)
         var job = EmbeddingJob(input.texts, try Embedder.Request(params, model))
         job.purpose = .tokenize
         job.request.truncates = try params.bool("truncate", default: false)

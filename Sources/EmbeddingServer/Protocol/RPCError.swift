@@ -9,7 +9,12 @@ struct RPCError: Error, Equatable {
 
     static func notJSON(_ error: JSONError) -> RPCError {
         // RFC 8259 allows repeated keys; what they would mean here nobody can say.
-        if case .duplicateKey = error { return .notRequest(error.description) }
+        switch error {
+        case .duplicateKey: return .notRequest(error.description.shortened)
+        case .tooManyValues(let limit):
+            return .tooLarge("max_line_values", count: limit + 1, limit: limit)
+        default: break
+        }
         return RPCError(code: -32700, message: "the line is \(error)")
     }
 
@@ -21,14 +26,15 @@ struct RPCError: Error, Equatable {
         RPCError(
             code: -32601, message: "no such method",
             data: [
-                .init("method", .string(name)),
+                .init("method", .string(name.shortened)),
                 .init("known", .array(known.map(JSONValue.string))),
             ])
     }
 
     static func badParameter(_ name: String, _ reason: String) -> RPCError {
         RPCError(
-            code: -32602, message: "\(name): \(reason)", data: [.init("param", .string(name))])
+            code: -32602, message: "\(name.shortened): \(reason)",
+            data: [.init("param", .string(name.shortened))])
     }
 
     static func `internal`(_ message: String) -> RPCError {
@@ -102,5 +108,13 @@ extension RPCError {
             json.value(.object(data))
         }
         json.endObject()
+    }
+}
+
+extension String {
+    /// The text, or its beginning where it is long: what a host sent is not sent back by the
+    /// megabyte.
+    var shortened: String {
+        utf8.count <= 100 ? self : String(unicodeScalars.prefix(100)) + "…"
     }
 }

@@ -4,7 +4,10 @@ import JSON
 struct RPCParameters {
     private let value: JSONValue
 
+    /// - Throws: `RPCError` −32602 for what is no object.
     init(_ value: JSONValue) throws(RPCError) {
+        // Some libraries send null or an empty array where there are no parameters.
+        let value = value.isNull || value == .array([]) ? .object([]) : value
         guard case .object = value else {
             throw .badParameter("params", "\(value.typeName), expected an object")
         }

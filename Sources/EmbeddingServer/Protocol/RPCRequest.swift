@@ -5,9 +5,10 @@ struct RPCRequest {
     /// A string, a number or null; nil for a notification, which is not answered.
     var id: JSONValue?
     var method: String
-    var params: RPCParameters
+    /// Not looked at yet.
+    var params: JSONValue
 
-    /// - Throws: `RPCError` −32600 or −32602.
+    /// - Throws: `RPCError` −32600.
     init(_ value: JSONValue) throws(RPCError) {
         guard case .object = value else {
             throw .notRequest("\(value.typeName), expected an object")
@@ -21,10 +22,7 @@ struct RPCRequest {
             throw .notRequest("method is missing or no string")
         }
         self.method = method
-        // Some libraries send null or an empty array where there are no parameters.
-        let params = value["params"] ?? .null
-        let isNone = params.isNull || params == .array([])
-        self.params = try RPCParameters(isNone ? .object([]) : params)
+        self.params = value["params"] ?? .null
     }
 
     /// The id of a value that may be no valid request, for the answer that says so.

@@ -6,22 +6,31 @@ struct TextInput {
     var texts: [String]
     /// The places of `texts` in the input; nil when every element is a text.
     var places: [Int]?
-    /// Elements that are no texts, by their place.
-    var failures: [(index: Int, error: RPCError)] = []
+    /// The places of elements that are no texts, each with the type that it is instead.
+    private(set) var strays: [(index: Int, typeName: String)] = []
+    private let name: String
     /// Whether the input was one string, not an array.
     var isSingle: Bool
 
     /// The elements of the input.
-    var count: Int { texts.count + failures.count }
+    var count: Int { texts.count + strays.count }
 
     /// The bytes that the texts take in memory.
-    var byteCount: Int { texts.reduce(0) { $0 + $1.utf8.count + 48 } }
+    var byteCount: Int { texts.reduce(256 * strays.count) { $0 + $1.utf8.count + 48 } }
+
+    /// The errors of elements that are no texts.
+    var failures: [(index: Int, error: RPCError)] { strays.map { ($0.index, error($0)) } }
+
+    private func error(_ stray: (index: Int, typeName: String)) -> RPCError {
+        .badParameter(name, "element \(stray.index) is \(stray.typeName), expected a string")
+    }
 
     func place(_ index: Int) -> Int { places?[index] ?? index }
 
-    /// - Throws: `RPCError` −32602.
-    init(_ params: RPCParameters, prompt: String? = nil) throws(RPCError) {
-        let name = params["input"] == nil && params["inputs"] != nil ? "inputs" : "input"
+    /// - Parameter limit: the most elements.
+    /// - Throws: `RPCError` −32602, −32002.
+    init(_ params: RPCParameters, limit: Int, prompt: String? = nil) throws(RPCError) {
+        name = params["input"] == nil && params["inputs"] != nil ? "inputs" : "input"
         if name == "input", params["inputs"] != nil {
             throw .badParameter("inputs", "given beside input")
         }
@@ -35,6 +44,9 @@ struct TextInput {
             throw .badParameter(name, "\(input.typeName), expected a string or an array of strings")
         }
         (texts, isSingle) = ([], false)
+        guard elements.count <= limit else {
+            throw .tooLarge("max_client_batch_size", count: elements.count, limit: limit)
+        }
         texts.reserveCapacity(elements.count)
         for (index, element) in elements.enumerated() {
             if let text = element.string {
@@ -42,15 +54,10 @@ struct TextInput {
                 places?.append(index)
             } else {
                 if places == nil { places = Array(0..<index) }
-                failures.append(
-                    (
-                        index,
-                        .badParameter(
-                            name, "element \(index) is \(element.typeName), expected a string")
-                    ))
+                strays.append((index, element.typeName))
             }
         }
         // One bad text does not harm the others; texts that are none at all are a wrong call.
-        if texts.isEmpty, let failure = failures.first { throw failure.error }
+        if texts.isEmpty, let stray = strays.first { throw error(stray) }
     }
 }

@@ -117,6 +117,10 @@ public struct LineReader {
             buffer.removeAll(keepingCapacity: buffer.capacity <= 4 * Self.blockSize)
             start = 0
             searched = 0
+        } else if buffer.capacity > 4 * Self.blockSize, buffer.count - start <= Self.blockSize {
+            buffer = Array(buffer[start...])
+            start = 0
+            searched = 0
         }
     }
 

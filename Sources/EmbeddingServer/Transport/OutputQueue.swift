@@ -25,7 +25,7 @@ struct OutputLine: Sendable {
 /// a line to write goes on while the reader of the other side is slow.
 final class OutputQueue: Sendable {
     private let descriptor: FileDescriptor
-    /// Bytes that wait before ``enqueue(_:waits:)`` makes its caller wait.
+    /// Bytes that wait before ``enqueue(_:waits:isWanted:)`` makes its caller wait.
     private let byteLimit: Int
     private let state: Monitor<State>
 
@@ -71,7 +71,10 @@ final class OutputQueue: Sendable {
         if waits { waitForRoom(unless: { !isWanted() }) }
         let isDone = state.withLock { state in
             guard state.error == nil, isWanted() else { return true }
-            if !state.isWriting, state.lines.isEmpty, writeAtOnce(line) { return true }
+            if !state.isWriting, state.lines.isEmpty, writeAtOnce(line) {
+                state.writtenByteCount += line.byteCount
+                return true
+            }
             state.byteCount += line.byteCount
             state.lines.append(line)
             return false

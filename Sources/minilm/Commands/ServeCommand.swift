@@ -86,7 +86,9 @@ struct ServeCommand: ParsableCommand {
         let end = try server.run()
         logger.info("ended", metadata: ["reason": "\(end)"])
         metrics?.finish()
-        try metrics?.write()
+        do { try metrics?.write() } catch {
+            logger.error("metrics", metadata: ["reason": "\(error)"])
+        }
     }
 
     private func level() throws(CommandFailure) -> Logger.Level {

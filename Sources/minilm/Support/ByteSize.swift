@@ -14,7 +14,7 @@ struct ByteSize: ExpressibleByArgument, Equatable {
         let text = argument.uppercased()
         guard let (suffix, unit) = Self.units.first(where: { text.hasSuffix($0.0) }),
             let number = Double(text.dropLast(suffix.count)), number >= 0,
-            let count = Int(exactly: (number * unit).rounded(.down))
+            let count = Int(exactly: (number * unit).rounded(.down)), count <= 1 << 48
         else { return nil }
         byteCount = count
     }

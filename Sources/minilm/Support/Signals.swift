@@ -43,6 +43,8 @@ enum Signals {
     static func ignorePipeSignal() { signal(SIGPIPE, SIG_IGN) }
 
     private static func request(_ signal: Int32) {
+        let number = errno
+        defer { errno = number }
         if requested.wrappingAdd(1, ordering: .relaxed).oldValue > 0 { _exit(128 + signal) }
         var byte: UInt8 = 1
         _ = write(pipeEnd.load(ordering: .acquiring), &byte, 1)
