@@ -1,8 +1,10 @@
 /// What texts would cost.
 public struct BatchPrediction: Sendable, Equatable {
+    /// Batches that the texts make.
     public var batchCount: Int
     /// What the process would hold at most, in bytes.
     public var peakByteCount: Int
+    /// The time that they take on all workers.
     public var seconds: Double
     /// The ceiling of the resident set, in bytes.
     public var ceiling: Int

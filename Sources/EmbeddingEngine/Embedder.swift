@@ -7,15 +7,19 @@ import Transformer
 /// Embeds texts: tokenizes, packs batches of the texts of all callers, computes on all threads, and
 /// keeps to a ceiling of memory.
 public final class Embedder: Sendable {
+    /// The model that computes.
     public let model: EmbeddingModel
+    /// How it runs, brought within what is possible.
     public let configuration: Configuration
     private let core: EmbedderCore
 
+    /// Threads, batches and memory.
     public struct Configuration: Sendable, Equatable {
         /// Threads that compute.
         public var threadCount: Int
         /// The tokens of a batch; a longer single text is a batch of its own.
         public var batchTokenCount: Int
+        /// The ceiling of memory.
         public var memory = MemoryBudget()
         /// Bytes of vectors that are kept for texts that come again.
         public var cacheByteCount = 0
@@ -37,6 +41,7 @@ public final class Embedder: Sendable {
         /// The tokens that a text is cut to, special tokens included; nil for the model's own
         /// limit.
         public var maximumTokenCount: Int?
+        /// The end that is cut off a text that is too long.
         public var truncationDirection = Truncation.Direction.right
         /// Whether a text that is too long is cut; otherwise it is an error.
         public var truncates = true

@@ -1,6 +1,7 @@
 /// What an embedder did since its start, and does now.
 public struct EmbedderStatistics: Sendable, Equatable {
-    /// Texts embedded, tokens computed for them, and the batches that it took.
+    /// Texts computed (those that shared another's computation or were cached are not among them),
+    /// their tokens, and the batches that it took.
     public var textCount = 0
     public var tokenCount = 0
     public var batchCount = 0
@@ -8,6 +9,7 @@ public struct EmbedderStatistics: Sendable, Equatable {
     public var computeSeconds = 0.0
     /// Texts that shared the computation of an identical one.
     public var sharedTextCount = 0
+    /// Texts found in the cache, texts not found there, and its bytes.
     public var cacheHitCount = 0
     public var cacheMissCount = 0
     public var cacheByteCount = 0

@@ -2,7 +2,9 @@ import Tokenization
 
 /// Texts, and what is to be done with them.
 public struct EmbeddingJob: Sendable {
+    /// What is wanted of each text.
     public enum Purpose: Sendable, Equatable {
+        /// Its vector.
         case embed
         /// Token ids and byte offsets.
         case tokenize
@@ -10,8 +12,11 @@ public struct EmbeddingJob: Sendable {
         case count
     }
 
+    /// The texts.
     public var texts: [String]
+    /// What is wanted of them.
     public var purpose = Purpose.embed
+    /// Window, truncation, length and dimension.
     public var request = Embedder.Request()
     /// Higher first.
     public var priority = 0
@@ -29,6 +34,7 @@ public struct EmbeddingJob: Sendable {
         public let index: Int
         public let value: Value
 
+        /// What was wanted, or why it could not be had.
         public enum Value {
             /// `[D]`, valid only while the receiver runs.
             case vector(UnsafeBufferPointer<Float>, tokenCount: Int, droppedTokenCount: Int)

@@ -14,6 +14,7 @@ import SystemPackage
 /// Every line that is not blank gets exactly one answer, notifications apart; no line ends the
 /// server. One thread reads, the embedder's compute, one writes.
 public final class Server {
+    /// What a host may ask for.
     public struct Limits: Sendable, Equatable {
         /// Bytes of a line; longer ones are skipped and answered with −32002.
         public var lineByteCount: Int
@@ -44,7 +45,7 @@ public final class Server {
         case stopped
         /// Nobody reads the answers any more.
         case outputClosed
-        /// The process that spawned this one is gone, and nobody else writes to it.
+        /// The process that spawned this one is gone, and for a second nobody wrote to it.
         case parentGone
     }
 
@@ -72,6 +73,8 @@ public final class Server {
     /// What requests may take before their memory is looked at.
     private static let smallByteCount = 1 << 20
 
+    /// A server that reads from `input` once ``run()`` is called.
+    ///
     /// - Parameters:
     ///   - output: gets protocol lines and nothing else.
     ///   - interruption: becomes readable when the server shall stop; see ``LineReader``.

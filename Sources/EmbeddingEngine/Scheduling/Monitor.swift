@@ -6,13 +6,15 @@
 
 /// A value under a lock that threads can wait on.
 ///
-/// Hoare's monitor, 1974, https://doi.org/10.1145/355620.361161, over POSIX threads.
+/// A monitor as in Mesa, whose waits look again after each notification (Lampson, Redell 1980,
+/// https://doi.org/10.1145/358818.358824), over POSIX threads.
 // Sendable: the value is touched under the lock only.
 public final class Monitor<Value>: @unchecked Sendable {
     private var value: Value
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
+    /// Guards a value.
     public init(_ value: Value) {
         self.value = value
         pthread_mutex_init(mutex, nil)
@@ -30,6 +32,7 @@ public final class Monitor<Value>: @unchecked Sendable {
         changed.deallocate()
     }
 
+    /// Runs `body` with the value while no other thread has it.
     public func withLock<Result, Failure>(
         _ body: (inout Value) throws(Failure) -> Result
     ) throws(Failure) -> Result {

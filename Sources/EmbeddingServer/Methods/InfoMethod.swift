@@ -9,7 +9,7 @@ struct InfoMethod {
     /// The longest line as the memory allows it.
     let lineByteCount: Int
 
-    /// The versions of the protocol that the server speaks.
+    /// The version of the protocol that the server speaks.
     static let protocolVersion = "1"
 
     func initialize() -> JSONWriter {

@@ -35,6 +35,7 @@ public final class MetricsFile: Sendable {
         }
     }
 
+    /// Ends what ``start(interval:onError:)`` began.
     public func finish() {
         isFinished.withLock { $0 = true }
         isFinished.notifyAll()
