@@ -213,7 +213,7 @@ def expected_of(value):
     """The id key of the answer to one call, or () for none."""
     if not isinstance(value, dict):
         return None
-    is_valid = (value.get("jsonrpc", "2.0") == "2.0" and isinstance(value.get("method"), str) and (value.get("params") in (None, []) or isinstance(value["params"], dict)))
+    is_valid = (value.get("jsonrpc", "2.0") == "2.0" and isinstance(value.get("method"), str))
     if "id" not in value:
         return () if is_valid else None
     return key(value["id"])
