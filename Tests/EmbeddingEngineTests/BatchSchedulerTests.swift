@@ -219,11 +219,12 @@ private struct Bench {
 
     @Test func manyJobsCostNoMoreThanTheirTexts() {
         var bench = Bench()
-        for _ in 0..<20_000 { _ = bench.submit([4]) }
+        let count = Build.isOptimized ? 20_000 : 1000
+        for _ in 0..<count { _ = bench.submit([4]) }
         while bench.step() != nil {}
         #expect(bench.scheduler.isIdle)
         // Each is tokenized once and computed once; some are looked at in vain.
-        #expect(bench.scheduler.visitCount < 3 * 20_000)
+        #expect(bench.scheduler.visitCount < 3 * count)
     }
 
     @Test func earlierDeadlinesComeFirst() {

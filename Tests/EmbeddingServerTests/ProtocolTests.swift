@@ -16,6 +16,9 @@ private func call(_ method: String, _ params: String) throws -> JSONValue {
     return try #require(try session.finish().last)
 }
 
+/// Fewer where nothing is optimized.
+private func scaled(_ count: Int) -> Int { Build.isOptimized ? count : count / 20 }
+
 private func texts(_ count: Int) -> String {
     let texts = (0..<count).map { "\"text number \($0) of many\"" }
     return "[" + texts.joined(separator: ",") + "]"
@@ -231,18 +234,18 @@ private func texts(_ count: Int) -> String {
     @Test func aShortRequestOvertakesALongOne() throws {
         let session = try session(threads: 1)
         try session.send(
-            #"{"id":"long","method":"embed","params":{"input":\#(texts(20_000)),"encoding_format":"base64"}}"#,
+            #"{"id":"long","method":"embed","params":{"input":\#(texts(scaled(20_000))),"encoding_format":"base64"}}"#,
             #"{"id":"short","method":"embed","params":{"input":"a query"}}"#)
         let lines = try session.receive(until: .string("long"))
         #expect(lines.map { $0["id"] } == [.string("short"), .string("long")])
-        #expect(lines.last?["result"]?["data"]?.array?.count == 20_000)
+        #expect(lines.last?["result"]?["data"]?.array?.count == scaled(20_000))
         _ = try session.finish()
     }
 
     @Test func aCancelledRequestIsAnsweredOnce() throws {
         let session = try session(threads: 1)
         try session.send(
-            #"{"id":"long","method":"embed","params":{"input":\#(texts(50_000)),"stream":true}}"#,
+            #"{"id":"long","method":"embed","params":{"input":\#(texts(scaled(50_000))),"stream":true}}"#,
             #"{"method":"$/cancelRequest","params":{"id":"long"}}"#,
             #"{"method":"$/cancelRequest","params":{"id":"unknown"}}"#,
             #"{"id":2,"method":"$/cancelRequest","params":{"id":"long"}}"#)
@@ -258,7 +261,7 @@ private func texts(_ count: Int) -> String {
     @Test func aRequestPastItsDeadlineIsAnswered() throws {
         let session = try session(threads: 1)
         try session.send(
-            #"{"id":"late","method":"embed","params":{"input":\#(texts(50_000)),"deadline_ms":5}}"#,
+            #"{"id":"late","method":"embed","params":{"input":\#(texts(scaled(50_000))),"deadline_ms":5}}"#,
             #"{"id":"never","method":"embed","params":{"input":"a","deadline_ms":0}}"#,
             #"{"id":"fine","method":"embed","params":{"input":"a","deadline_ms":60000}}"#)
         let answers = try session.finish()
@@ -274,7 +277,8 @@ private func texts(_ count: Int) -> String {
             #"{"id":1,"method":"embed","params":{"input":"a","deadline_ms":600000}}"#)
         _ = try session.receive(until: .integer(1))
         try session.send(
-            #"{"id":2,"method":"embed","params":{"input":\#(texts(90_000)),"deadline_ms":300}}"#)
+            #"{"id":2,"method":"embed","params":{"input":\#(texts(scaled(90_000))),"deadline_ms":300}}"#
+        )
         #expect(try session.receive(until: .integer(2)).map(code) == [-32005])
         _ = try session.finish()
     }
@@ -285,7 +289,7 @@ private func texts(_ count: Int) -> String {
         let embedder = try Embedder(modelPath: TinyModel.path, configuration)
         let session = try ServerSession(embedder)
         let request =
-            #"{"id":1,"method":"embed","params":{"input":[\#([String](repeating: "\"a\"", count: 2000).joined(separator: ","))]}}"#
+            #"{"id":1,"method":"embed","params":{"input":[\#([String](repeating: "\"a\"", count: scaled(2000)).joined(separator: ","))]}}"#
         let batch = "[" + [String](repeating: request, count: 50).joined(separator: ",") + "]"
         try session.send(batch, #"{"id":2,"method":"info"}"#)
         let lines = try session.finish()
@@ -310,7 +314,7 @@ private func texts(_ count: Int) -> String {
 
     @Test func thousandsOfRequestsAtOnceAreAllAnswered() throws {
         let session = try session()
-        let count = 5000
+        let count = scaled(5000)
         let writer = Thread {
             for id in 0..<count {
                 try? session.send(
@@ -335,7 +339,7 @@ private func texts(_ count: Int) -> String {
         limits.concurrentRequestCount = 1
         let session = try session(limits, threads: 1)
         try session.send(
-            #"{"id":1,"method":"embed","params":{"input":\#(texts(5000)),"encoding_format":"base64"}}"#,
+            #"{"id":1,"method":"embed","params":{"input":\#(texts(scaled(5000))),"encoding_format":"base64"}}"#,
             #"{"id":2,"method":"embed","params":{"input":"a"}}"#)
         let lines = try session.receive(until: .integer(1))
         #expect(code(lines[0]) == -32001)
@@ -361,7 +365,7 @@ private func texts(_ count: Int) -> String {
     @Test func shutdownAnswersLast() throws {
         let session = try session(threads: 1)
         try session.send(
-            #"{"id":1,"method":"embed","params":{"input":\#(texts(5000)),"encoding_format":"base64"}}"#,
+            #"{"id":1,"method":"embed","params":{"input":\#(texts(scaled(5000))),"encoding_format":"base64"}}"#,
             #"{"id":2,"method":"shutdown"}"#, #"{"id":3,"method":"info"}"#)
         let lines = try session.receive(until: .integer(2))
         #expect(lines.map { $0["id"] } == [.integer(3), .integer(1), .integer(2)])
@@ -371,14 +375,14 @@ private func texts(_ count: Int) -> String {
 
     @Test func aClosedOutputEndsItInMidWork() throws {
         let session = try session(threads: 1)
-        try session.send(#"{"id":1,"method":"embed","params":{"input":\#(texts(50_000))}}"#)
+        try session.send(#"{"id":1,"method":"embed","params":{"input":\#(texts(scaled(50_000)))}}"#)
         try session.closeOutput()
         #expect(try session.wait() == .outputClosed)
     }
 
     @Test func aReaderThatStallsStopsTheReadingAndNothingIsLost() throws {
         let session = try session()
-        let count = 3000
+        let count = scaled(3000)
         let writer = Thread {
             for id in 0..<count {
                 try? session.send(
