@@ -63,6 +63,9 @@ import Testing
         let (process, input, output) = try start(model: path)
         try input.write(contentsOf: Data(Self.request.utf8))
         #expect(try JSONValue(parsing: Array(readLine(output)))["result"] != nil)
+        // Measuring what batches cost reads the weights too; statistics wait for its end.
+        try input.write(contentsOf: Data("{\"id\":2,\"method\":\"stats\"}\n".utf8))
+        #expect(try JSONValue(parsing: Array(readLine(output)))["result"] != nil)
         let file = try #require(FileHandle(forWritingAtPath: path))
         try file.truncate(atOffset: 4096)
         try input.write(contentsOf: Data(Self.request.utf8))
