@@ -65,25 +65,7 @@ final class TokenizeMethod: EmbeddingJobReceiver {
         json.beginObject()
         json.key("index")
         json.integer(index)
-        json.key("ids")
-        json.beginArray()
-        for id in encoding.ids { json.integer(id) }
-        json.endArray()
-        json.key("tokens")
-        json.beginArray()
-        for id in encoding.ids { json.string(tokenizer.token(id) ?? "") }
-        json.endArray()
-        json.key("offsets")
-        json.beginArray()
-        for offset in encoding.offsets {
-            json.beginArray()
-            json.integer(offset.lowerBound)
-            json.integer(offset.upperBound)
-            json.endArray()
-        }
-        json.endArray()
-        json.key("dropped")
-        json.integer(encoding.droppedTokenCount)
+        json.members(of: encoding, tokenizer)
         json.endObject()
         return json.bytes[...]
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import EmbeddingEngine
+import EmbeddingServer
 import JSON
 import Tokenization
 
@@ -114,23 +115,7 @@ struct TokenizeCommand: ParsableCommand {
 
     private func write(_ encoding: Encoding, _ tokenizer: Tokenizer, _ json: inout JSONWriter) {
         json.beginObject()
-        json.key("ids")
-        write(encoding.ids, &json)
-        json.key("tokens")
-        json.beginArray()
-        for id in encoding.ids { json.string(tokenizer.token(id) ?? "") }
-        json.endArray()
-        json.key("offsets")
-        json.beginArray()
-        for range in encoding.offsets {
-            json.beginArray()
-            json.integer(range.lowerBound)
-            json.integer(range.upperBound)
-            json.endArray()
-        }
-        json.endArray()
-        json.key("dropped")
-        json.integer(encoding.droppedTokenCount)
+        json.members(of: encoding, tokenizer)
         json.endObject()
     }
 }
