@@ -55,7 +55,7 @@ final class ActiveRequest: Sendable {
     func succeed(_ json: JSONWriter) { succeed([json.bytes[...]]) }
 
     func fail(_ error: RPCError) {
-        statistics.count(method, error)
+        statistics.count(error)
         answer.send(error)
         table.release(byteCount)
         table.remove(token)

@@ -140,30 +140,14 @@ public final class Server {
                 if isAbandoned { return .outputClosed }
             case let event: handle(event)
             }
-            if isShutDown {
-                refuseRest()
-                return .shutdown
-            }
+            if isShutDown { break }
         }
+        // Lines that were read already are answered too.
         while let event = input.nextBuffered() {
             guard waitForRoom() else { return .outputClosed }
             handle(event)
         }
-        return .stopped
-    }
-
-    /// Answers the lines that came with the call to shut down.
-    private func refuseRest() {
-        while let event = input.nextBuffered() {
-            guard case .line(let line) = event else { continue }
-            var id: JSONValue? = .null
-            do throws(JSONError) {
-                let value = try JSONValue(parsing: line, valueLimit: valueLimit)
-                let isNotification = value["method"] != nil && value["id"] == nil
-                id = isNotification ? nil : RPCRequest.id(of: value)
-            } catch {}
-            if let id { fail(id, .notRequest("the server is shutting down")) }
-        }
+        return isShutDown ? .shutdown : .stopped
     }
 
     /// Waits while too many answers wait to be read; false when nobody reads any more.
@@ -260,13 +244,14 @@ public final class Server {
         guard let id = request.id else { return notify(method, request.params) }
         let answer = answer(id, group)
         do throws(RPCError) {
+            guard !isShutDown else { throw .notRequest("the server is shutting down") }
             guard let method else {
                 throw .noMethod(request.method, known: RPCMethod.allCases.map(\.rawValue))
             }
             try call(method, try RPCParameters(request.params), answer, received)
         } catch {
             logger.debug("request failed", metadata: ["code": "\(error.code)"])
-            statistics.count(method, error)
+            statistics.count(error)
             answer.send(error)
         }
     }
@@ -276,7 +261,7 @@ public final class Server {
     }
 
     private func fail(_ id: JSONValue, _ error: RPCError, _ group: BatchAnswer? = nil) {
-        statistics.count(nil, error)
+        statistics.count(error)
         answer(id, group).send(error)
     }
 

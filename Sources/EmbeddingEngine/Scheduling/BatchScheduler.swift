@@ -309,7 +309,7 @@ package struct BatchScheduler {
         let room = room(idleWorkers)
         if isTokenizationDue(room * max(1, idleWorkers)) {
             tokenizationRun += 1
-            return .tokenize(handOut(now: now))
+            return .tokenize(handOut())
         }
         tokenizationRun = 0
         var plan = BatchPlan(room: room)
@@ -327,7 +327,7 @@ package struct BatchScheduler {
         let batch = plan.sequences.isEmpty ? nil : Work.compute(start(plan, now: now))
         for id in visited { enqueue(id) }
         // What seemed ready may have been in other jobs' batches already.
-        if batch == nil, firstUntokenized() != nil { return .tokenize(handOut(now: now)) }
+        if batch == nil, firstUntokenized() != nil { return .tokenize(handOut()) }
         return batch
     }
 
@@ -421,7 +421,7 @@ package struct BatchScheduler {
     }
 
     /// Gives out texts of the first jobs to be tokenized, a turn's worth in all.
-    private mutating func handOut(now: Instant) -> [TextRange] {
+    private mutating func handOut() -> [TextRange] {
         var ranges: [TextRange] = []
         var (textCount, byteCount) = (0, 0)
         while textCount < limits.tokenizedTextCount, byteCount < limits.tokenizedByteCount,

@@ -52,18 +52,14 @@ final class CountMethod: EmbeddingJobReceiver {
         json.key("data")
         json.beginArray()
         for (index, count) in counts.enumerated() {
-            json.beginObject()
-            json.key("index")
-            json.integer(index)
             if let error = failures[index] {
-                json.key("error")
-                error.write(to: &json)
-            } else {
-                json.key("tokens")
-                json.integer(count)
-                json.key("dropped")
-                json.integer(max(0, count - window))
+                json.failedItem(index, error)
+                continue
             }
+            json.beginObject()
+            json.count("index", index)
+            json.count("tokens", count)
+            json.count("dropped", max(0, count - window))
             json.endObject()
         }
         json.endArray()

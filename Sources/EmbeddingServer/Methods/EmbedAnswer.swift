@@ -44,7 +44,7 @@ final class EmbedAnswer: EmbeddingJobReceiver {
         var json = JSONWriter()
         var ends: [Int] = []
         for (index, error) in method.input.failures {
-            write(index, error, to: &json)
+            json.failedItem(index, error)
             ends.append(json.bytes.count)
         }
         take(json, indices: method.input.failures.map(\.index), ends: ends, tokenCount: 0)
@@ -74,22 +74,13 @@ final class EmbedAnswer: EmbeddingJobReceiver {
                 tokens += tokenCount
             case .failure(let error):
                 if method.input.isSingle { state.withLock { $0.failure = RPCError(error) } }
-                write(index, RPCError(error), to: &json)
+                json.failedItem(index, RPCError(error))
             case .encoding, .tokenCount: continue
             }
             indices.append(index)
             ends.append(json.bytes.count)
         }
         take(json, indices: indices, ends: ends, tokenCount: tokens)
-    }
-
-    private func write(_ index: Int, _ error: RPCError, to json: inout JSONWriter) {
-        json.beginObject()
-        json.key("index")
-        json.integer(index)
-        json.key("error")
-        error.write(to: &json)
-        json.endObject()
     }
 
     /// - Parameters:
@@ -158,40 +149,33 @@ final class EmbedAnswer: EmbeddingJobReceiver {
         }
         guard end == .finished else { return request.fail(end) }
         if let failure = state.failure { return request.fail(failure) }
-        var head = JSONWriter()
-        head.beginObject()
-        head.key("object")
-        head.string("list")
-        head.key("model")
-        head.string(modelName)
-        head.key("precision")
-        head.string(method.encoding.precision.rawValue)
-        if method.encoding.precision == .binary || method.encoding.precision == .ubinary {
-            head.key("bit_order")
-            head.string("big")
-        }
-        head.key("usage")
-        head.beginObject()
-        head.key("prompt_tokens")
-        head.integer(state.tokenCount)
-        head.key("total_tokens")
-        head.integer(state.tokenCount)
-        head.endObject()
-        request.writeTimings(to: &head)
         if method.isStreamed {
-            head.endObject()
-            return request.succeed(head)
+            var json = JSONWriter()
+            json.beginObject()
+            json.key("object")
+            json.string("list")
+            writeMembers(state.tokenCount, to: &json)
+            json.endObject()
+            request.succeed(json)
+        } else {
+            request.succeed(
+                DataList.pieces(state.items) { writeMembers(state.tokenCount, to: &$0) })
         }
-        head.key("data")
-        var pieces = [head.bytes[...], [UInt8(ascii: "[")]]
-        pieces.reserveCapacity(2 * state.items.count + 2)
-        for (index, item) in state.items.enumerated() {
-            if index > 0 { pieces.append(Self.comma) }
-            pieces.append(item)
-        }
-        pieces.append([UInt8(ascii: "]"), UInt8(ascii: "}")])
-        request.succeed(pieces)
     }
 
-    private static let comma: ArraySlice<UInt8> = [UInt8(ascii: ",")]
+    private func writeMembers(_ tokenCount: Int, to json: inout JSONWriter) {
+        json.key("model")
+        json.string(modelName)
+        json.key("precision")
+        json.string(method.encoding.precision.rawValue)
+        if method.encoding.precision == .binary || method.encoding.precision == .ubinary {
+            json.key("bit_order")
+            json.string("big")
+        }
+        json.object("usage") { json in
+            json.count("prompt_tokens", tokenCount)
+            json.count("total_tokens", tokenCount)
+        }
+        request.writeTimings(to: &json)
+    }
 }

@@ -34,19 +34,12 @@ final class TokenizeMethod: EmbeddingJobReceiver {
         self.input = input
         self.tokenizer = tokenizer
         var items = [ArraySlice<UInt8>](repeating: [], count: input.count)
-        for (index, error) in input.failures { items[index] = Self.item(index, error) }
+        for (index, error) in input.failures {
+            var json = JSONWriter()
+            json.failedItem(index, error)
+            items[index] = json.bytes[...]
+        }
         self.items = Mutex(items)
-    }
-
-    private static func item(_ index: Int, _ error: RPCError) -> ArraySlice<UInt8> {
-        var json = JSONWriter()
-        json.beginObject()
-        json.key("index")
-        json.integer(index)
-        json.key("error")
-        error.write(to: &json)
-        json.endObject()
-        return json.bytes[...]
     }
 
     func begin() { request.begin() }
@@ -74,26 +67,5 @@ final class TokenizeMethod: EmbeddingJobReceiver {
         guard end == .finished else { return request.fail(end) }
         request.succeed(
             DataList.pieces(items.withLock { $0 }) { request.writeTimings(to: &$0) })
-    }
-}
-
-/// `{"object": "list", …, "data": […]}`
-enum DataList {
-    static func pieces(
-        _ items: [ArraySlice<UInt8>], _ members: (inout JSONWriter) -> Void
-    ) -> [ArraySlice<UInt8>] {
-        var json = JSONWriter()
-        json.beginObject()
-        json.key("object")
-        json.string("list")
-        members(&json)
-        json.key("data")
-        var pieces = [json.bytes[...], [UInt8(ascii: "[")]]
-        for (index, item) in items.enumerated() {
-            if index > 0 { pieces.append([UInt8(ascii: ",")]) }
-            pieces.append(item)
-        }
-        pieces.append([UInt8(ascii: "]"), UInt8(ascii: "}")])
-        return pieces
     }
 }

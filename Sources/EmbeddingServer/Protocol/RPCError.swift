@@ -111,6 +111,18 @@ extension RPCError {
     }
 }
 
+extension JSONWriter {
+    /// Writes the data object of an element that failed.
+    mutating func failedItem(_ index: Int, _ error: RPCError) {
+        beginObject()
+        key("index")
+        integer(index)
+        key("error")
+        error.write(to: &self)
+        endObject()
+    }
+}
+
 extension String {
     /// The text, or its beginning where it is long: what a host sent is not sent back by the
     /// megabyte.

@@ -29,7 +29,7 @@ final class ServerStatistics: Sendable {
         }
     }
 
-    func count(_ method: RPCMethod?, _ error: RPCError) {
+    func count(_ error: RPCError) {
         state.withLock { $0.failed[error.code, default: 0] += 1 }
     }
 
