@@ -23,6 +23,10 @@ public final class Embedder: Sendable {
         public var memory = MemoryBudget()
         /// Bytes of vectors that are kept for texts that come again.
         public var cacheByteCount = 0
+        /// Whether a text's vector has the same bits alone, in any batch and on any number of
+        /// threads of a machine. Otherwise its last bits depend on its neighbours, by less than
+        /// 1e-6. Costs some padding.
+        public var isReproducible = false
 
         /// What a BLAS library built for 64 processors has memory for; it crashes with many more
         /// threads.
@@ -112,6 +116,9 @@ public final class Embedder: Sendable {
 
     /// What requests may take beside the engine's own memory before batches would shrink, in bytes.
     public var spareByteCount: Int { core.spareByteCount }
+
+    /// Gives back what can be spared until the next batch: workspaces and the allocator's caches.
+    public func releaseMemory() { core.releaseMemory() }
 
     /// What the process would hold at most while texts of these lengths are computed, in bytes:
     /// what it holds anyway, and the batches of all workers.

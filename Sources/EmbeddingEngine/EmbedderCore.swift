@@ -65,13 +65,20 @@ final class EmbedderCore: Sendable {
     // MARK: - Threads
 
     func start() {
+        let reproducible =
+            configuration.isReproducible
+            ? EmbedderWorker.Reproducible(
+                alignment: model.encoder.measuredRowAlignment(),
+                rowCount: configuration.batchTokenCount) : nil
         for worker in 0..<configuration.threadCount {
             guard AddressSpace.hasRoom(for: (worker + 1) * AddressSpace.byteCountPerWorker) else {
                 return
             }
             state.withLock { $0.workerCount += 1 }
             // Each has its own memory.
-            let hasStarted = Threads.start { self.run(EmbedderWorker(worker, self.model)) }
+            let hasStarted = Threads.start {
+                self.run(EmbedderWorker(worker, self.model, reproducible))
+            }
             if !hasStarted { state.withLock { $0.workerCount -= 1 } }
         }
     }
@@ -86,6 +93,12 @@ final class EmbedderCore: Sendable {
         for record in records { record.finish(.cancelled) }
         timer.withLock { $0.isStopped = true }
         timer.notifyAll()
+    }
+
+    func releaseMemory() {
+        state.withLock { $0.memory.release(now: .now) }
+        state.notifyAll()
+        ProcessMemory.releaseFreeMemory()
     }
 
     private func run(_ worker: EmbedderWorker) {

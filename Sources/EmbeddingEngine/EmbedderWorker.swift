@@ -5,13 +5,24 @@ final class EmbedderWorker: @unchecked Sendable {  // one thread's own
     let index: Int
     let workspace = EncoderWorkspace()
     private let model: EmbeddingModel
+    /// Computes each batch so that a text's bits do not depend on it; nil for as fast as can be.
+    private let reproducible: Reproducible?
     /// `[N, H]`, not normalized.
     private var output: [Float] = []
     private var tokenCounts: [Int] = []
 
-    init(_ index: Int, _ model: EmbeddingModel) {
+    /// How batches are laid out for equal bits.
+    struct Reproducible {
+        /// The alignment of sequences; nil where only a sequence alone is safe.
+        var alignment: Int?
+        /// The rows of a pass, padding included; a longer single sequence is a pass of its own.
+        var rowCount: Int
+    }
+
+    init(_ index: Int, _ model: EmbeddingModel, _ reproducible: Reproducible?) {
         self.index = index
         self.model = model
+        self.reproducible = reproducible
     }
 
     /// The pooled vector of a sequence of the last batch, valid until the next.
@@ -39,14 +50,32 @@ final class EmbedderWorker: @unchecked Sendable {  // one thread's own
         if output.count < sequences.count * width {
             output = [Float](repeating: 0, count: sequences.count * width)
         }
-        guard forward(sequences[...]) != nil else {
-            return .init(repeating: nil, count: sequences.count)
+        var errors = [EmbeddingError?](repeating: nil, count: sequences.count)
+        for pass in passes(sequences) where forward(sequences[pass]) != nil {
+            for n in pass { errors[n] = forward(sequences[n...n]).map(EmbeddingError.model) }
         }
-        return sequences.indices.map { forward(sequences[$0...$0]).map(EmbeddingError.model) }
+        return errors
+    }
+
+    /// What is computed at once: all, unless padding or equal bits ask for less.
+    private func passes(_ sequences: [[Int32]]) -> [Range<Int>] {
+        guard let reproducible else { return [sequences.indices] }
+        var passes: [Range<Int>] = []
+        var (start, rows) = (0, 0)
+        for (n, sequence) in sequences.enumerated() {
+            let count = PackedBatch.aligned(sequence.count, reproducible.alignment ?? 1)
+            let isFull = reproducible.alignment == nil || rows + count > reproducible.rowCount
+            if isFull, n > start {
+                passes.append(start..<n)
+                (start, rows) = (n, 0)
+            }
+            rows += count
+        }
+        return passes + [start..<sequences.count]
     }
 
     private func forward(_ sequences: ArraySlice<[Int32]>) -> TransformerError? {
-        var packed = PackedBatch()
+        var packed = PackedBatch(alignment: reproducible?.alignment ?? 1)
         for ids in sequences { packed.append(ids) }
         let width = model.dimension
         return output.withUnsafeMutableBufferPointer { output in

@@ -5,9 +5,9 @@
 #endif
 
 /// Small files of the system: /proc, /sys.
-enum SystemFile {
+package enum SystemFile {
     /// The text of a file, up to 16 KiB; nil where it cannot be read.
-    static func read(_ path: String) -> String? {
+    package static func read(_ path: String) -> String? {
         guard let file = fopen(path, "re") else { return nil }
         defer { fclose(file) }
         var buffer = [UInt8](repeating: 0, count: 1 << 14)

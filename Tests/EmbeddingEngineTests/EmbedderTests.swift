@@ -124,3 +124,46 @@ import Transformer
         #expect(ProcessorCount.affinity(status: status) == expected)
     }
 }
+
+/// The same bits whatever a text is computed with.
+@Suite struct ReproducibleEmbedderTests {
+    private func texts(_ count: Int, _ generator: inout SeededGenerator) -> [String] {
+        let words = ["river", "stone", "of", "Größe", "tensor", "a", "quick", "brown", "北京"]
+        return (0..<count).map { _ in
+            (0..<Int.random(in: 1...60, using: &generator))
+                .map { _ in words.randomElement(using: &generator) ?? "" }.joined(separator: " ")
+        }
+    }
+
+    private func check(_ path: String, rounds: Int) throws {
+        var generator = SeededGenerator(seed: 7)
+        let texts = texts(40, &generator)
+        var configuration = Embedder.Configuration(threadCount: 1, batchTokenCount: 512)
+        configuration.isReproducible = true
+        let single = try Embedder(modelPath: path, configuration)
+        let expected = try texts.map { Array(try single.embed([$0])[0]) }
+        configuration.threadCount = 3
+        configuration.batchTokenCount = 300
+        let several = try Embedder(modelPath: path, configuration)
+        for round in 0..<rounds {
+            let order = texts.indices.shuffled(using: &generator)
+                .prefix(Int.random(in: 1...40, using: &generator))
+            let embedder = round.isMultiple(of: 2) ? single : several
+            let result = try embedder.embed(order.map { texts[$0] })
+            for (place, index) in order.enumerated() {
+                #expect(
+                    result[place].map(\.bitPattern) == expected[index].map(\.bitPattern),
+                    "text \(index) at \(place) of \(order.count)")
+            }
+        }
+    }
+
+    @Test func aTextHasTheSameBitsInAnyBatchOnAnyNumberOfThreads() throws {
+        try check(TinyModel.path, rounds: Build.isOptimized ? 200 : 20)
+    }
+
+    @Test(.enabled(if: RealModel.isPresent && Build.isOptimized, "needs the model, optimized"))
+    func theReferenceModelToo() throws {
+        try check(TestFiles.model.path, rounds: 12)
+    }
+}

@@ -17,7 +17,7 @@ import Testing
             "/sys/fs/cgroup/d/memory.current": "100",
         ]
         func headroom(_ membership: String) -> Int? {
-            ProcessMemory.cgroupHeadroom(membership: membership) { files[$0] }
+            ProcessMemory.cgroupLimits(membership: membership) { files[$0] }.map(\.available).min()
         }
         #expect(headroom("4:memory:/a/b\n3:cpu:/c\n") == 350)
         #expect(headroom("0::/c\n") == 1900)

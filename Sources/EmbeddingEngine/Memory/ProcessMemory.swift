@@ -25,17 +25,35 @@ public enum ProcessMemory {
 
     /// What this process could still take: the least of what the machine has and what its cgroups
     /// allow.
-    package static var available: Int {
-        let machine = SystemFile.read("/proc/meminfo").flatMap {
-            kilobytes("MemAvailable:", in: $0)
+    package static var available: Int { limits.map(\.available).min() ?? .max }
+
+    /// A limit of memory, and what is left below it. In bytes.
+    public struct Limit: Sendable, Equatable {
+        public var limit: Int
+        public var available: Int
+
+        public init(limit: Int, available: Int) {
+            self.limit = limit
+            self.available = available
         }
-        let group = cgroupHeadroom(
-            membership: SystemFile.read("/proc/self/cgroup") ?? "", read: SystemFile.read)
-        return min(machine ?? .max, group ?? .max)
+    }
+
+    /// The machine's memory, and the limits of the cgroups that this process is in.
+    public static var limits: [Limit] { limits(read: SystemFile.read) }
+
+    /// - Parameters:
+    ///   - read: reads a file; nil where there is none.
+    package static func limits(read: (String) -> String?) -> [Limit] {
+        var limits = cgroupLimits(membership: read("/proc/self/cgroup") ?? "", read: read)
+        if let text = read("/proc/meminfo"), let available = kilobytes("MemAvailable:", in: text) {
+            let total = kilobytes("MemTotal:", in: text) ?? available
+            limits.append(Limit(limit: total, available: available))
+        }
+        return limits
     }
 
     /// Asks the C library to give what is free back to the system.
-    package static func releaseFreeMemory() {
+    public static func releaseFreeMemory() {
         #if canImport(Glibc)
             malloc_trim(0)
         #endif
@@ -65,8 +83,7 @@ public enum ProcessMemory {
         return nil
     }
 
-    /// The least of what the cgroups of a process leave, each with those above it; nil without a
-    /// limit.
+    /// The limits of the cgroups of a process, each with those above it.
     ///
     /// A cgroup's use counts files' cached pages, which the system drops before it refuses memory;
     /// the inactive ones are not counted here.
@@ -74,10 +91,10 @@ public enum ProcessMemory {
     /// - Parameters:
     ///   - membership: the text of `/proc/self/cgroup`: `ID:CONTROLLERS:PATH` a line.
     ///   - read: reads a file; nil where there is none.
-    package static func cgroupHeadroom(
+    package static func cgroupLimits(
         membership: String, read: (String) -> String?
-    ) -> Int? {
-        var least: Int?
+    ) -> [Limit] {
+        var limits: [Limit] = []
         for line in membership.split(separator: "\n") {
             let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard fields.count == 3 else { continue }
@@ -86,18 +103,19 @@ public enum ProcessMemory {
             let root = isV1 ? "/sys/fs/cgroup/memory" : "/sys/fs/cgroup"
             var path = String(fields[2])
             while true {
-                let headroom = headroom(root + (path == "/" ? "" : path), isV1: isV1, read)
-                if let headroom { least = min(least ?? .max, headroom) }
+                if let limit = limit(root + (path == "/" ? "" : path), isV1: isV1, read) {
+                    limits.append(limit)
+                }
                 guard let slash = path.lastIndex(of: "/"), path != "/" else { break }
                 path = slash == path.startIndex ? "/" : String(path[..<slash])
             }
         }
-        return least
+        return limits
     }
 
-    private static func headroom(
+    private static func limit(
         _ directory: String, isV1: Bool, _ read: (String) -> String?
-    ) -> Int? {
+    ) -> Limit? {
         func number(_ name: String) -> Int? {
             read("\(directory)/\(name)").flatMap { Int($0.prefix { !$0.isWhitespace }) }
         }
@@ -109,6 +127,6 @@ public enum ProcessMemory {
             read("\(directory)/memory.stat")?.split(separator: "\n")
             .first { $0.hasPrefix(isV1 ? "total_inactive_file " : "inactive_file ") }
             .flatMap { $0.split(separator: " ").last }.flatMap { Int($0) } ?? 0
-        return max(0, limit - max(0, use - inactive))
+        return Limit(limit: limit, available: max(0, limit - max(0, use - inactive)))
     }
 }
