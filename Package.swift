@@ -14,6 +14,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
         .systemLibrary(
@@ -49,11 +50,24 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             resources: [.embedInCode("Schemas")]),
+        .target(
+            name: "TextExtraction",
+            dependencies: [
+                "Tokenization", .product(name: "SystemPackage", package: "swift-system"),
+            ]),
+        .target(
+            name: "EmbeddingPipeline",
+            dependencies: [
+                "EmbeddingEngine", "TextExtraction", "Tokenization",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .executableTarget(
             name: "minilm",
             dependencies: [
-                "EmbeddingEngine", "EmbeddingServer", "JSON", "ModelConversion", "Safetensors",
-                "Tokenization", "Transformer",
+                "EmbeddingEngine", "EmbeddingPipeline", "EmbeddingServer", "JSON",
+                "ModelConversion", "Safetensors", "Tokenization", "Transformer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -73,6 +87,12 @@ let package = Package(
         .testTarget(
             name: "TokenizationTests",
             dependencies: ["EmbeddingEngine", "JSON", "TestSupport", "Tokenization"]),
+        .testTarget(
+            name: "TextExtractionTests",
+            dependencies: [
+                "EmbeddingEngine", "TestSupport", "TextExtraction", "Tokenization",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
         .testTarget(
             name: "TransformerTests",
             dependencies: [

@@ -11,16 +11,33 @@ struct MiniLM: ParsableCommand {
             `minilm serve`; people and scripts use `minilm embed`. A model file is made by
             `minilm convert`.
 
-            Exit codes: 0 done, 64 wrong usage, 65 bad input, 66 no such input, 70
-            internal error, 73 cannot create output, 74 input or output failed, 77 no
-            permission, 130 interrupted.
+            A library keeps materials and their vectors: `minilm subject add`, `minilm
+            material add`, `minilm generate-missing-embeddings`, `minilm search`.
+
+            Exit codes: 0 done, 1 some parts failed, 64 wrong usage, 65 bad input, 66 no
+            such input, 70 internal error, 73 cannot create output, 74 input or output
+            failed, 75 busy: try again, 77 no permission, 130 interrupted.
             """,
         version: EngineVersion.current,
-        subcommands: [
-            EmbedCommand.self, SimilarityCommand.self, TokenizeCommand.self, ServeCommand.self,
-            ManifestCommand.self, ConvertCommand.self, InfoCommand.self, VerifyCommand.self,
-            CompareCommand.self,
-            TraceCommand.self,
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Texts",
+                subcommands: [
+                    EmbedCommand.self, SimilarityCommand.self, TokenizeCommand.self,
+                    ServeCommand.self, ManifestCommand.self,
+                ]),
+            CommandGroup(
+                name: "Library",
+                subcommands: [
+                    SubjectCommand.self, MaterialCommand.self,
+                    GenerateMissingEmbeddingsCommand.self, StatusCommand.self, SearchCommand.self,
+                    WorkerCommand.self, TaskCommand.self, VerifyCommand.self,
+                ]),
+            CommandGroup(
+                name: "Model",
+                subcommands: [
+                    ConvertCommand.self, InfoCommand.self, CompareCommand.self, TraceCommand.self,
+                ]),
         ])
 
     static func main() {

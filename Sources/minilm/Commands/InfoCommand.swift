@@ -18,9 +18,7 @@ struct InfoCommand: ParsableCommand {
             model: try ModelOptions.path(modelFile ?? options.model))
         let facts = facts(embedder)
         if json {
-            var writer = JSONWriter()
-            writer.value(.object(facts))
-            print(String(decoding: writer.bytes, as: UTF8.self))
+            JSONValue.object(facts).printLine()
             return
         }
         let width = facts.map(\.key.count).max() ?? 0
@@ -35,10 +33,9 @@ struct InfoCommand: ParsableCommand {
     private func facts(_ embedder: Embedder) -> [JSONValue.Member] {
         let model = embedder.model
         let settings = model.settings
-        func number(_ value: Int) -> JSONValue { .integer(Int64(value)) }
         var facts: [JSONValue.Member] = [
             .init("file", .string(model.file.path)),
-            .init("bytes", number(model.file.file.bytes.count)),
+            .init("bytes", JSONValue.integer(model.file.file.bytes.count)),
             .init("name", .string(settings.name)),
             .init("fingerprint", .string(settings.fingerprint)),
         ]
@@ -47,11 +44,11 @@ struct InfoCommand: ParsableCommand {
             facts.append(.init("provenance.\(key)", .string(value)))
         }
         facts += [
-            .init("self_test_vectors", number(settings.selfTestTexts.count)),
+            .init("self_test_vectors", JSONValue.integer(settings.selfTestTexts.count)),
             .init("backend", .string("openblas")),
             .init("backend_detail", .string(BertEncoder.backendDescription)),
-            .init("threads", number(embedder.configuration.threadCount)),
-            .init("batch_tokens", number(embedder.configuration.batchTokenCount)),
+            .init("threads", JSONValue.integer(embedder.configuration.threadCount)),
+            .init("batch_tokens", JSONValue.integer(embedder.configuration.batchTokenCount)),
             .init("engine_version", .string(EngineVersion.current)),
         ]
         return facts

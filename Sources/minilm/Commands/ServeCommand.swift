@@ -55,11 +55,7 @@ struct ServeCommand: ParsableCommand {
             valueName: "file"))
     var metricsFile: String?
 
-    @Option(
-        help: ArgumentHelp(
-            "What to log on stderr: trace, debug, info, notice, warning, error or critical. Default: $MINILM_LOG_LEVEL, else error.",
-            valueName: "level"))
-    var logLevel: LogLevel?
+    @OptionGroup var log: LogOptions
 
     func validate() throws {
         for (name, value) in [
@@ -74,8 +70,7 @@ struct ServeCommand: ParsableCommand {
         ProcessMemory.keepFlat()
         Signals.ignorePipeSignal()
         let output = try takeStandardOutput()
-        var logger = Logger(label: "minilm", factory: { StreamLogHandler.standardError(label: $0) })
-        logger.logLevel = try level()
+        let logger = try log.logger()
         let embedder = try model.embedder()
         try model.compute.checkMemory(embedder)
         let server = Server(
@@ -89,15 +84,6 @@ struct ServeCommand: ParsableCommand {
         do { try metrics?.write() } catch {
             logger.error("metrics", metadata: ["reason": "\(error)"])
         }
-    }
-
-    private func level() throws(CommandFailure) -> Logger.Level {
-        if let logLevel { return Logger.Level(rawValue: logLevel.rawValue) ?? .error }
-        guard let name = Environment.string("MINILM_LOG_LEVEL") else { return .error }
-        guard let level = Logger.Level(rawValue: name) else {
-            throw CommandFailure(.usage, "$MINILM_LOG_LEVEL is \"\(name)\", which is no log level")
-        }
-        return level
     }
 
     private func limits() throws -> Server.Limits {

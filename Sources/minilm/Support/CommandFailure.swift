@@ -1,5 +1,6 @@
 import ArgumentParser
 import EmbeddingEngine
+import EmbeddingPipeline
 import ModelConversion
 import Safetensors
 import SystemPackage
@@ -13,12 +14,14 @@ import SystemPackage
 /// What a command that failed says, and its exit code (sysexits.h).
 struct CommandFailure: Error {
     enum Code: Int32 {
+        case someFailed = 1
         case usage = 64
         case dataError = 65
         case noInput = 66
         case `internal` = 70
         case cannotCreate = 73
         case ioError = 74
+        case temporaryFailure = 75
         case noPermission = 77
         case interrupted = 130
     }
@@ -50,6 +53,7 @@ struct CommandFailure: Error {
             case .noWeights, .noVocabulary: self.init(.noInput, error.description)
             default: self.init(.dataError, error.description)
             }
+        case let error as PipelineError: self.init(error)
         case let error as ModelComparison.Failure: self.init(.dataError, error.description)
         case let error as EmbeddingError:
             switch error {

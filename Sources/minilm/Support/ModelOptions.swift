@@ -110,7 +110,12 @@ struct ComputeOptions: ParsableArguments {
     }
 
     /// Opens a model to run as these options and the environment say.
-    func embedder(model path: String) throws -> Embedder {
+    ///
+    /// - Parameters:
+    ///   - adjust: changes what they do not say.
+    func embedder(
+        model path: String, adjust: (inout Embedder.Configuration) -> Void = { _ in }
+    ) throws -> Embedder {
         var configuration = Embedder.Configuration()
         if let count = try threads
             ?? Environment.int(
@@ -136,6 +141,7 @@ struct ComputeOptions: ParsableArguments {
             throw CommandFailure(
                 .usage, "$MINILM_BACKEND is \"\(name)\", expected auto or openblas")
         }
+        adjust(&configuration)
         return try Embedder(modelPath: path, configuration)
     }
 

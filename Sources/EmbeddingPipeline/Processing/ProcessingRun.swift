@@ -1,0 +1,262 @@
+import EmbeddingEngine
+import GRDB
+
+/// One run of a processor over a selection. Used by one thread.
+final class ProcessingRun {
+    let options: ContentProcessor.Options
+    private(set) var report = ProcessingReport()
+    private let processor: ContentProcessor
+    private let selection: ChunkSelection
+    private let lease: TaskLease?
+    private let isStopRequested: @Sendable () -> Bool
+    private let onProgress: ContentProcessor.ProgressObserver
+    private let start = ContinuousClock.now
+    private var progress: ProcessingProgress
+    /// Chunks that have failed in this run: they are not tried again in it.
+    private var failedIDs: Set<Int64> = []
+    private var inWork: [HandedOver] = []
+    /// Groups that may be in work at once.
+    private var depth = 2
+
+    private var library: Library { processor.library }
+    private var model: ModelIdentity { processor.embedder.model }
+
+    init(
+        _ processor: ContentProcessor, _ selection: ChunkSelection,
+        _ options: ContentProcessor.Options, _ lease: TaskLease?, _ need: ChunkNeed,
+        isStopRequested: @escaping @Sendable () -> Bool,
+        onProgress: @escaping ContentProcessor.ProgressObserver
+    ) {
+        self.processor = processor
+        self.selection = selection
+        self.options = options
+        self.lease = lease
+        self.isStopRequested = isStopRequested
+        self.onProgress = onProgress
+        progress = ProcessingProgress(
+            doneCount: 0, failedCount: 0, totalCount: need.chunkCount, doneTokenCount: 0,
+            totalTokenCount: need.tokenCount, batchCount: 0, memory: processor.memory.state(),
+            elapsed: .zero)
+    }
+
+    /// Works until no chunk is left that this run can do.
+    ///
+    /// - Parameters:
+    ///   - batchSize: the chunks that may be in work, by the state of memory.
+    func process(batchSize: (MemoryState) -> Int) throws(PipelineError) {
+        do throws(PipelineError) {
+            while !isStopRequested() {
+                let before = report
+                try pass(batchSize)
+                if report == before, try !waitForOthers() { break }
+            }
+        } catch {
+            for group in inWork { group.abandon(processor.gate) }
+            library.relinquish(inWork.map(\.claim))
+            throw error
+        }
+        report.isStopped = isStopRequested()
+    }
+
+    /// Goes once over all chunks in need.
+    private func pass(_ batchSize: (MemoryState) -> Int) throws(PipelineError) {
+        var supply = try library.read { [self] db in
+            try ChunkSupply(db, selection, model, excluding: failedIDs)
+        }
+        var hasMore = true
+        while hasMore || !inWork.isEmpty {
+            // The first of two halves is stored while the second is computed.
+            var finished: HandedOver?
+            if inWork.count >= depth || !hasMore {
+                finished = inWork.isEmpty ? nil : inWork.removeFirst()
+            }
+            let outcomes = try finished.map { group throws(PipelineError) in try finish(group) }
+            let mayClaim = hasMore && !isStopRequested()
+            let size = mayClaim ? prepareBatch(batchSize) : 0
+            let half = max(min(1, size), size / 2)
+            do throws(PipelineError) {
+                hasMore = try exchange(finished, outcomes, &supply, limit: half)
+            } catch {
+                if let finished { inWork.append(finished) }
+                throw error
+            }
+            finished?.leave(processor.gate)
+            if finished != nil { observe() }
+        }
+        try passOverSuspects(&supply, batchSize)
+    }
+
+    /// Stores a group and takes the next, in one transaction.
+    ///
+    /// - Parameters:
+    ///   - limit: chunks of the next; 0 takes none.
+    /// - Returns: whether there may be more.
+    private func exchange(
+        _ finished: HandedOver?, _ outcomes: [ChunkOutcome]?, _ supply: inout ChunkSupply,
+        limit: Int
+    ) throws(PipelineError) -> Bool {
+        if limit > 0 { processor.gate.enter(alone: false) }
+        var isHandedOver = false
+        defer { if limit > 0, !isHandedOver { processor.gate.leave() } }
+        let (tally, claim, reused) = try library.write { [self] db in
+            if let lease { try library.renew(db, lease) }
+            var tally = ChunkTally()
+            if let finished, let outcomes {
+                tally = try library.settle(db, finished.claim, outcomes, model)
+            }
+            guard limit > 0 else { return (tally, Claim?.none, 0) }
+            let (claim, reuse) = try library.claim(
+                db, limit: limit, selection.filter, model, isAlone: false
+            ) { try supply.next(db) }
+            return (tally, claim, reuse.reusedCount)
+        }
+        count(finished, outcomes, tally)
+        report.reusedCount += reused
+        progress.doneCount += reused
+        if let claim {
+            handOver(claim)
+            isHandedOver = true
+        }
+        return claim != nil || reused > 0
+    }
+
+    /// Chunks that were in work when a process ended: in ever smaller groups, one at a time.
+    private func passOverSuspects(
+        _ supply: inout ChunkSupply, _ batchSize: (MemoryState) -> Int
+    ) throws(PipelineError) {
+        while !isStopRequested() {
+            let size = prepareBatch(batchSize)
+            var candidates = supply.nextSuspects(batchSize: size)[...]
+            if candidates.isEmpty { return }
+            let isAlone = candidates.count == 1
+            let limit = candidates.count
+            processor.gate.enter(alone: isAlone)
+            let claim: Claim?
+            do throws(PipelineError) {
+                claim = try library.write { [self] db in
+                    if let lease { try library.renew(db, lease) }
+                    let (claim, tally) = try library.claim(
+                        db, limit: limit, selection.filter, model, isAlone: isAlone
+                    ) { candidates.popFirst() }
+                    report.reusedCount += tally.reusedCount
+                    progress.doneCount += tally.reusedCount
+                    return claim
+                }
+            } catch {
+                processor.gate.leave()
+                throw error
+            }
+            guard let claim else {
+                processor.gate.leave()
+                continue
+            }
+            handOver(claim)
+            let group = inWork[0]
+            let outcomes = try finish(group)
+            let tally = try library.write { [self] db in
+                if let lease { try library.renew(db, lease) }
+                return try library.settle(db, claim, outcomes, model)
+            }
+            inWork.removeFirst()
+            group.leave(processor.gate)
+            count(group, outcomes, tally)
+            observe()
+        }
+    }
+
+    private func handOver(_ claim: Claim) {
+        progress.batchCount += 1
+        inWork.append(HandedOver(claim, processor.embedder))
+    }
+
+    /// Reads the memory before a batch, and gives back what can be spared where it is nearly full.
+    ///
+    /// - Returns: the chunks that may be in work.
+    private func prepareBatch(_ batchSize: (MemoryState) -> Int) -> Int {
+        var state = processor.memory.state()
+        if BatchDecision.releasesMemory(state) {
+            processor.embedder.releaseMemory()
+            processor.logger.notice(
+                "memory given back", metadata: ["memory": "\(state.percentage)"])
+            state = processor.memory.state()
+        }
+        progress.memory = state
+        let size = batchSize(state)
+        depth = min(2, size)
+        processor.logger.debug(
+            "batch",
+            metadata: [
+                "number": "\(progress.batchCount + 1)", "chunks": "\(size)",
+                "memory": "\(state.percentage)",
+            ])
+        return size
+    }
+
+    /// Waits for a group, and tries again alone what has failed in company.
+    private func finish(_ group: HandedOver) throws(PipelineError) -> [ChunkOutcome] {
+        let results = group.wait(isStopRequested)
+        var outcomes: [ChunkOutcome] = []
+        for (index, result) in results.enumerated() {
+            switch result {
+            case .success(let vector): outcomes.append(.vector(vector))
+            case .failure(.cancelled): outcomes.append(.released)
+            case .failure(let error):
+                if error.concernsAllTexts {
+                    inWork.insert(group, at: 0)
+                    throw .engine(error)
+                }
+                outcomes.append(retry(group, index, error))
+            }
+        }
+        return outcomes
+    }
+
+    private func retry(
+        _ group: HandedOver, _ index: Int, _ error: EmbeddingError
+    ) -> ChunkOutcome {
+        let chunk = group.claim.chunks[index]
+        var final = error
+        if group.claim.chunks.count > 1 {
+            let single = HandedOver(Claim(id: 0, chunks: [chunk]), processor.embedder)
+            switch single.wait(isStopRequested)[0] {
+            case .success(let vector): return .vector(vector)
+            case .failure(.cancelled): return .released
+            case .failure(let error): final = error
+            }
+        }
+        failedIDs.insert(chunk.id)
+        report.failures.append(
+            .init(
+                chunkID: chunk.id, materialID: chunk.materialID,
+                reason: final.chunkDescription, isPassing: final.isPassing))
+        return .failure(final.chunkDescription)
+    }
+
+    private func count(_ group: HandedOver?, _ outcomes: [ChunkOutcome]?, _ tally: ChunkTally) {
+        guard let group, let outcomes else { return }
+        report.completedCount += tally.completedCount
+        report.reusedCount += tally.reusedCount
+        report.supersededCount += tally.supersededCount
+        progress.doneCount += tally.completedCount + tally.reusedCount + tally.failedCount
+        progress.failedCount += tally.failedCount
+        for (chunk, outcome) in zip(group.claim.chunks, outcomes) where outcome != .released {
+            progress.doneTokenCount += chunk.tokenCount
+        }
+    }
+
+    private func observe() {
+        progress.elapsed = ContinuousClock.now - start
+        onProgress(progress)
+    }
+
+    /// Waits a little where others have chunks of the selection in work.
+    ///
+    /// - Returns: whether to look again.
+    private func waitForOthers() throws(PipelineError) -> Bool {
+        report.elsewhereCount = try library.countInWorkElsewhere(selection, model)
+        guard report.elsewhereCount > 0, options.waitsForOthers else { return false }
+        Pause.wait(.milliseconds(200))
+        try library.recoverAbandoned()
+        return true
+    }
+}

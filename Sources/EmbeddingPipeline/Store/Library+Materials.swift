@@ -1,0 +1,247 @@
+import Foundation
+import GRDB
+
+/// A piece of text as it is cut from a material, before it is stored.
+public struct ChunkDraft: Sendable, Equatable {
+    public var text: String
+    /// Special tokens included.
+    public var tokenCount: Int
+    public var page: Int?
+    /// Where it stands in the source file.
+    public var byteRange: Range<Int>?
+
+    public init(text: String, tokenCount: Int, page: Int? = nil, byteRange: Range<Int>? = nil) {
+        self.text = text
+        self.tokenCount = tokenCount
+        self.page = page
+        self.byteRange = byteRange
+    }
+}
+
+/// What an edit of a material did to its chunks.
+public struct ChunkChanges: Sendable, Equatable {
+    /// Kept with their embeddings.
+    public var keptCount = 0
+    /// New texts.
+    public var addedCount = 0
+    /// Gone from the material.
+    public var removedCount = 0
+
+    public init() {}
+
+    public static func += (left: inout ChunkChanges, right: ChunkChanges) {
+        left.keptCount += right.keptCount
+        left.addedCount += right.addedCount
+        left.removedCount += right.removedCount
+    }
+}
+
+extension Library {
+    /// Registers a file, or finds it where it is registered already.
+    ///
+    /// - Throws: `PipelineError.noSuchSubject`.
+    public func addMaterial(
+        subjectID: Int64, title: String, sourcePath: String?, mediaType: String? = nil
+    ) throws(PipelineError) -> Material {
+        try write { db in
+            guard try Subject.exists(db, key: subjectID) else {
+                throw PipelineError.noSuchSubject("\(subjectID)")
+            }
+            if let sourcePath,
+                let material = try Material.filter(
+                    Column("subject_id") == subjectID && Column("source_path") == sourcePath
+                ).fetchOne(db)
+            {
+                return material
+            }
+            var material = Material(
+                subjectID: subjectID, title: title, sourcePath: sourcePath, mediaType: mediaType,
+                createdAt: clock.now)
+            try material.insert(db)
+            return material
+        }
+    }
+
+    /// The material of a subject that came from a file; nil if there is none.
+    func material(subjectID: Int64, sourcePath: String) throws(PipelineError) -> Material? {
+        try read { db in
+            try Material.filter(
+                Column("subject_id") == subjectID && Column("source_path") == sourcePath
+            ).fetchOne(db)
+        }
+    }
+
+    /// Queues those of some materials that have chunks without an embedding.
+    public func enqueueEmbeddings(materialIDs: [Int64]) throws(PipelineError) {
+        try write { db in
+            for id in materialIDs {
+                let isInNeed = try Bool.fetchOne(
+                    db, sql: "SELECT processing_status = 'extracted' FROM materials WHERE id = ?",
+                    arguments: [id])
+                if isInNeed == true { try enqueue(db, .processMaterialEmbeddings, id) }
+            }
+        }
+    }
+
+    /// The materials of a subject, or all, in the order they came.
+    public func materials(subjectID: Int64? = nil) throws(PipelineError) -> [Material] {
+        try read { db in
+            var request = Material.order(Column("id"))
+            if let subjectID { request = request.filter(Column("subject_id") == subjectID) }
+            return try request.fetchAll(db)
+        }
+    }
+
+    /// - Throws: `PipelineError.noSuchMaterial`.
+    public func material(id: Int64) throws(PipelineError) -> Material {
+        try read { db in
+            guard let material = try Material.fetchOne(db, key: id) else {
+                throw PipelineError.noSuchMaterial(id)
+            }
+            return material
+        }
+    }
+
+    /// Removes a material with its chunks and tasks.
+    ///
+    /// - Throws: `PipelineError.noSuchMaterial`.
+    public func removeMaterial(id: Int64) throws(PipelineError) {
+        try write { db in
+            guard try Material.exists(db, key: id) else { throw PipelineError.noSuchMaterial(id) }
+            try Self.removeMaterial(db, id)
+        }
+    }
+
+    static func removeMaterial(_ db: Database, _ id: Int64) throws {
+        let chunks = try Int64.fetchAll(
+            db, sql: "SELECT id FROM content_chunks WHERE material_id = ?", arguments: [id])
+        for chunk in chunks {
+            try removeTasks(db, [.generateChunkEmbedding], argument: chunk)
+        }
+        try removeTasks(
+            db,
+            [.processMaterial, .processMaterialEmbeddings, .updateExistingMaterialEmbeddings],
+            argument: id)
+        try db.execute(sql: "DELETE FROM materials WHERE id = ?", arguments: [id])
+    }
+
+    /// Gives a material the chunks of its present text. A chunk whose text is there already keeps
+    /// its embedding, wherever in the material it stands now.
+    ///
+    /// - Throws: `PipelineError.noSuchMaterial`.
+    @discardableResult
+    public func replaceChunks(
+        materialID: Int64, _ drafts: [ChunkDraft], mediaType: String? = nil,
+        contentHash: String? = nil
+    ) throws(PipelineError) -> ChunkChanges {
+        try write { db in
+            guard try Material.exists(db, key: materialID) else {
+                throw PipelineError.noSuchMaterial(materialID)
+            }
+            let changes = try self.replaceChunks(db, materialID, drafts)
+            try db.execute(
+                sql: """
+                    UPDATE materials SET processing_status = 'extracted', last_error = NULL,
+                        media_type = coalesce(?, media_type),
+                        content_hash = coalesce(?, content_hash), updated_at = ?
+                    WHERE id = ?
+                    """, arguments: [mediaType, contentHash, clock.now, materialID])
+            try self.updateProcessingStatus(db, materialID)
+            return changes
+        }
+    }
+
+    private func replaceChunks(
+        _ db: Database, _ materialID: Int64, _ drafts: [ChunkDraft]
+    ) throws -> ChunkChanges {
+        var old: [Data: [Int64]] = [:]
+        let rows = try Row.fetchCursor(
+            db,
+            sql: """
+                SELECT id, text_hash FROM content_chunks WHERE material_id = ?
+                ORDER BY ordinal DESC
+                """, arguments: [materialID])
+        while let row = try rows.next() { old[row["text_hash"], default: []].append(row["id"]) }
+
+        let hashes = drafts.map { TextHash.of($0.text) }
+        // The first of equal texts takes the first row with that text.
+        let kept = hashes.map { old[$0]?.popLast() }
+        let now = clock.now
+        // Places are unique at every moment: what is kept moves out of the way first.
+        let delete = try db.makeStatement(sql: "DELETE FROM content_chunks WHERE id = ?")
+        for id in old.values.joined() { try delete.execute(arguments: [id]) }
+        try db.execute(
+            sql: "UPDATE content_chunks SET ordinal = -1 - ordinal WHERE material_id = ?",
+            arguments: [materialID])
+        let move = try db.makeStatement(
+            sql: """
+                UPDATE content_chunks SET ordinal = ?, page = ?, byte_start = ?, byte_end = ?,
+                    token_count = ? WHERE id = ?
+                """)
+        let insert = try db.makeStatement(
+            sql: """
+                INSERT INTO content_chunks (material_id, ordinal, text, text_hash, page, byte_start,
+                    byte_end, token_count, created_at, updated_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """)
+        for (ordinal, draft) in drafts.enumerated() {
+            let (start, end) = (draft.byteRange?.lowerBound, draft.byteRange?.upperBound)
+            if let id = kept[ordinal] {
+                try move.execute(
+                    arguments: [ordinal, draft.page, start, end, draft.tokenCount, id])
+            } else {
+                try insert.execute(
+                    arguments: [
+                        materialID, ordinal, draft.text, hashes[ordinal], draft.page, start, end,
+                        draft.tokenCount, now, now,
+                    ])
+            }
+        }
+        var changes = ChunkChanges()
+        changes.keptCount = kept.count { $0 != nil }
+        changes.addedCount = drafts.count - changes.keptCount
+        changes.removedCount = old.values.reduce(0) { $0 + $1.count }
+        return changes
+    }
+
+    /// Records why a material's text could not be taken.
+    public func failMaterial(id: Int64, _ reason: String) throws(PipelineError) {
+        try write { db in
+            try db.execute(
+                sql: """
+                    UPDATE materials SET processing_status = 'failed', last_error = ?,
+                        updated_at = ? WHERE id = ?
+                    """, arguments: [reason, clock.now, id])
+        }
+    }
+
+    private static let chunksHaveFailed = "chunks have failed"
+
+    /// Brings a material's status in line with those of its chunks: complete if all are. Where its
+    /// text could not be taken, that stays said.
+    func updateProcessingStatus(_ db: Database, _ materialID: Int64) throws {
+        func hasChunk(_ status: EmbeddingStatus) throws -> Bool {
+            try Bool.fetchOne(
+                db,
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM content_chunks
+                        WHERE material_id = ? AND embedding_status = ?)
+                    """, arguments: [materialID, status]) ?? false
+        }
+        let isPending = try hasChunk(.pending)
+        let hasFailed = try !isPending && hasChunk(.failed)
+        let status: Material.ProcessingStatus =
+            isPending ? .extracted : hasFailed ? .failed : .completed
+        try db.execute(
+            sql: """
+                UPDATE materials SET processing_status = :status, last_error = :error,
+                    updated_at = :now
+                WHERE id = :id AND processing_status <> :status
+                    AND (processing_status IN ('extracted', 'completed') OR last_error = :failed)
+                """,
+            arguments: [
+                "status": status, "error": hasFailed ? Self.chunksHaveFailed : nil,
+                "failed": Self.chunksHaveFailed, "now": clock.now, "id": materialID,
+            ])
+    }
+}

@@ -1,0 +1,224 @@
+import EmbeddingEngine
+import Foundation
+import GRDB
+
+extension Library {
+    /// Queues a task. What is queued already is queued once; what runs now runs once more after.
+    ///
+    /// - Returns: its id.
+    @discardableResult
+    public func enqueue(_ name: TaskName, _ argument: Int64) throws(PipelineError) -> Int64 {
+        try write { db in try enqueue(db, name, argument) }
+    }
+
+    @discardableResult
+    func enqueue(_ db: Database, _ name: TaskName, _ argument: Int64) throws -> Int64 {
+        let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT id, state FROM tasks
+                WHERE name = ? AND argument = ? AND state IN ('queued', 'running')
+                """, arguments: [name, argument])
+        if let row {
+            try db.execute(
+                sql: """
+                    UPDATE tasks SET runs_again = 1, updated_at = ?
+                    WHERE id = ? AND state = 'running'
+                    """, arguments: [clock.now, row["id"]])
+            return row["id"]
+        }
+        try db.execute(
+            sql: """
+                INSERT INTO tasks (name, argument, next_run_at, created_at, updated_at)
+                VALUES (:name, :argument, :now, :now, :now)
+                """, arguments: ["name": name, "argument": argument, "now": clock.now])
+        return db.lastInsertedRowID
+    }
+
+    /// Takes the task that is due for longest. The attempt is counted here, before the work.
+    ///
+    /// - Returns: nil when none is due.
+    public func leaseTask() throws(PipelineError) -> TaskLease? {
+        let isDue = try read { db in
+            try Bool.fetchOne(
+                db,
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM tasks WHERE state = 'queued' AND next_run_at <= ?)
+                    """, arguments: [clock.now])
+        }
+        guard isDue == true else { return nil }
+        return try write { db in
+            let row = try Row.fetchOne(
+                db,
+                sql: """
+                    UPDATE tasks SET state = 'running', attempts = attempts + 1, runs_again = 0,
+                        progress = 0, lease_owner = :owner, lease_token = lease_token + 1,
+                        lease_expires_at = :end, updated_at = :now
+                    WHERE id = (SELECT id FROM tasks
+                        WHERE state = 'queued' AND next_run_at <= :now
+                        ORDER BY next_run_at, id LIMIT 1)
+                    RETURNING id, name, argument, attempts, lease_token
+                    """,
+                arguments: ["owner": owner.description, "end": leaseEnd, "now": clock.now])
+            guard let row else { return nil }
+            try db.execute(
+                sql: """
+                    INSERT INTO task_runs (task_id, attempt, owner, started_at) VALUES (?, ?, ?, ?)
+                    """,
+                arguments: [row["id"], row["attempts"], owner.description, clock.now])
+            guard let name = TaskName(rawValue: row["name"]) else {
+                throw PipelineError.database("unknown task \(row["name"] as String)")
+            }
+            return TaskLease(
+                taskID: row["id"], name: name, argument: row["argument"],
+                attempts: row["attempts"], token: row["lease_token"])
+        }
+    }
+
+    /// Notes that a task has stored something.
+    ///
+    /// - Throws: `PipelineError.leaseLost` when someone else has it now.
+    func renew(_ db: Database, _ lease: TaskLease) throws {
+        try db.execute(
+            sql: """
+                UPDATE tasks SET progress = progress + 1, lease_expires_at = ?
+                WHERE id = ? AND state = 'running' AND lease_token = ?
+                """, arguments: [leaseEnd, lease.taskID, lease.token])
+        guard db.changesCount == 1 else { throw PipelineError.leaseLost }
+    }
+
+    /// How a task's run ended.
+    public enum TaskEnd: Sendable, Equatable {
+        case succeeded
+        case failed(String, isPassing: Bool)
+        /// Asked to stop before the end; the attempt does not count.
+        case stopped
+    }
+
+    /// Ends a task's run: it succeeded, will be tried again, or is dead.
+    ///
+    /// - Returns: false when someone else has the task by now; nothing is changed then.
+    @discardableResult
+    public func endTask(
+        _ lease: TaskLease, _ end: TaskEnd, jitter: RetrySchedule.Jitter = .random
+    ) throws(PipelineError) -> Bool {
+        try write { db in
+            let row = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT attempts, runs_again FROM tasks
+                    WHERE id = ? AND state = 'running' AND lease_token = ?
+                    """, arguments: [lease.taskID, lease.token])
+            guard let row else { return false }
+            let next = Self.next(
+                lease.name, end, attempts: row["attempts"], runsAgain: row["runs_again"],
+                now: clock.now, jitter: jitter)
+            try self.apply(db, lease.taskID, next, end)
+            return true
+        }
+    }
+
+    /// What becomes of a task.
+    struct NextState: Equatable {
+        var state: PipelineTask.State
+        var attempts: Int
+        var runAt: Date
+    }
+
+    /// Decides what becomes of a task after a run.
+    static func next(
+        _ name: TaskName, _ end: TaskEnd, attempts: Int, runsAgain: Bool, now: Date,
+        jitter: RetrySchedule.Jitter
+    ) -> NextState {
+        switch end {
+        case .stopped: NextState(state: .queued, attempts: attempts - 1, runAt: now)
+        case .succeeded where runsAgain, .failed(_, isPassing: false) where runsAgain:
+            NextState(state: .queued, attempts: 0, runAt: now)
+        case .succeeded: NextState(state: .succeeded, attempts: attempts, runAt: now)
+        case .failed(_, isPassing: false):
+            NextState(state: .dead, attempts: attempts, runAt: now)
+        case .failed(_, isPassing: true):
+            if let delay = name.retrySchedule.delay(attempts: attempts, jitter: jitter) {
+                NextState(
+                    state: .queued, attempts: attempts,
+                    runAt: now.addingTimeInterval(delay.seconds))
+            } else if runsAgain {
+                NextState(state: .queued, attempts: 0, runAt: now)
+            } else {
+                NextState(state: .dead, attempts: attempts, runAt: now)
+            }
+        }
+    }
+
+    private func apply(_ db: Database, _ id: Int64, _ next: NextState, _ end: TaskEnd) throws {
+        let (outcome, error): (String, String?) =
+            switch end {
+            case .succeeded: ("succeeded", nil)
+            case .failed(let reason, _): ("failed", reason)
+            case .stopped: ("stopped", nil)
+            }
+        try db.execute(
+            sql: """
+                UPDATE tasks SET state = ?, attempts = ?, next_run_at = ?, runs_again = 0,
+                    lease_owner = NULL, lease_expires_at = NULL,
+                    last_error = iif(? = 'stopped', last_error, ?), updated_at = ?
+                WHERE id = ?
+                """,
+            arguments: [next.state, next.attempts, next.runAt, outcome, error, clock.now, id])
+        try endRun(db, id, outcome, error)
+    }
+
+    private func endRun(_ db: Database, _ id: Int64, _ outcome: String, _ error: String?) throws {
+        try db.execute(
+            sql: """
+                UPDATE task_runs SET ended_at = ?, outcome = ?, error = ?
+                WHERE task_id = ? AND ended_at IS NULL
+                """, arguments: [clock.now, outcome, error, id])
+    }
+
+    /// Takes tasks back from workers that are gone, and frees their chunks.
+    ///
+    /// A run that had stored something goes on at once, and does not count: a chunk that ends the
+    /// process is found by its own attempts. One that had not is tried at once as often as it may
+    /// fail.
+    public func recoverAbandoned() throws(PipelineError) {
+        let leases = try read { db in
+            let tasks = try String.fetchAll(
+                db, sql: "SELECT lease_owner FROM tasks WHERE state = 'running'")
+            return try tasks + String.fetchAll(db, sql: "SELECT owner FROM claims")
+        }
+        guard hasRelinquished || leases.contains(where: { $0 != owner.description }) else { return }
+        try write { db in
+            try releaseAbandonedClaims(db)
+            let tasks = try PipelineTask.filter(Column("state") == PipelineTask.State.running)
+                .fetchAll(db)
+            for task in tasks where isAbandoned(task) { try recover(db, task) }
+        }
+    }
+
+    private func isAbandoned(_ task: PipelineTask) -> Bool {
+        guard let description = task.leaseOwner, description != owner.description else {
+            return false
+        }
+        return (task.leaseExpiresAt ?? .distantPast) < clock.now
+            || LeaseOwner(description)?.isGone ?? true
+    }
+
+    private func recover(_ db: Database, _ task: PipelineTask) throws {
+        let attempts = task.progress > 0 ? task.attempts - 1 : task.attempts
+        let limit = (TaskName(rawValue: task.name)?.retrySchedule.retryCount ?? 0) + 1
+        let isDead = attempts >= limit && !task.runsAgain
+        let error = "the process that ran it ended"
+        try db.execute(
+            sql: """
+                UPDATE tasks SET state = ?, attempts = ?, next_run_at = ?, runs_again = 0,
+                    lease_owner = NULL, lease_expires_at = NULL, last_error = ?, updated_at = ?
+                WHERE id = ?
+                """,
+            arguments: [
+                isDead ? PipelineTask.State.dead : .queued, task.runsAgain ? 0 : attempts,
+                clock.now, error, clock.now, task.id,
+            ])
+        try endRun(db, task.id, "interrupted", error)
+    }
+}

@@ -1,0 +1,85 @@
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A regular file that is open for reading, and what it was when it was opened.
+package final class SourceFile {
+    private let descriptor: FileDescriptor
+    private let stamp: Stamp
+
+    /// What a write changes. The time of the last status change cannot be set back by anyone.
+    private struct Stamp: Equatable {
+        var byteCount: Int
+        var modified: [Int]
+        var statusChanged: [Int]
+    }
+
+    /// - Parameter maximumByteCount: a file with more bytes is refused before it is read.
+    package init(path: String, maximumByteCount: Int) throws(ExtractionError) {
+        // The system's calls would see the part before a NUL.
+        guard !path.utf8.contains(0) else { throw .notFound }
+        // Not blocking: a FIFO must not hang the open.
+        let descriptor: FileDescriptor
+        do {
+            descriptor = try FileDescriptor.open(
+                FilePath(path), .readOnly, options: [.nonBlocking, .closeOnExec])
+        } catch {
+            throw ExtractionError(error as? Errno ?? .ioError)
+        }
+        do throws(ExtractionError) {
+            stamp = try Self.stamp(of: descriptor)
+            guard stamp.byteCount <= maximumByteCount else {
+                throw .tooLarge(bytes: stamp.byteCount, limit: maximumByteCount)
+            }
+        } catch {
+            close(descriptor.rawValue)
+            throw error
+        }
+        self.descriptor = descriptor
+    }
+
+    deinit { close(descriptor.rawValue) }
+
+    /// All bytes of the file.
+    ///
+    /// - Throws: `changedWhileRead` when the file is not what it was when it was opened.
+    package func read() throws(ExtractionError) -> [UInt8] {
+        // One more than there should be, to see the file's end.
+        var bytes = [UInt8](repeating: 0, count: stamp.byteCount + 1)
+        var count = 0
+        while count < bytes.count {
+            let read: Int
+            do {
+                read = try bytes.withUnsafeMutableBytes { buffer in
+                    try descriptor.read(
+                        into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
+                }
+            } catch {
+                throw ExtractionError(error as? Errno ?? .ioError)
+            }
+            if read == 0 { break }
+            count += read
+        }
+        guard count == stamp.byteCount, try Self.stamp(of: descriptor) == stamp else {
+            throw .changedWhileRead
+        }
+        bytes.removeLast()
+        return bytes
+    }
+
+    private static func stamp(of descriptor: FileDescriptor) throws(ExtractionError) -> Stamp {
+        var status = stat()
+        guard fstat(descriptor.rawValue, &status) == 0 else {
+            throw ExtractionError(Errno(rawValue: errno))
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .notARegularFile }
+        return Stamp(
+            byteCount: Int(status.st_size),
+            modified: [status.st_mtim.tv_sec, status.st_mtim.tv_nsec],
+            statusChanged: [status.st_ctim.tv_sec, status.st_ctim.tv_nsec])
+    }
+}

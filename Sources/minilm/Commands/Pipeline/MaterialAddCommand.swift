@@ -1,0 +1,162 @@
+import ArgumentParser
+import EmbeddingEngine
+import EmbeddingPipeline
+import Foundation
+import JSON
+
+struct MaterialAddCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "add", abstract: "Add files to a subject: their text is cut into chunks.",
+        discussion: """
+            Examples:
+              minilm material add notes.md chapters/ --subject history --create-subject --embed
+              minilm material add slides.txt --subject history
+
+            A file that was added before is read anew when it has changed; chunks whose text
+            is the same keep their vectors. Of a directory, all files of text are taken;
+            hidden ones and others are passed over.
+
+            The vectors are made at once with --embed; otherwise by `minilm worker`, or by
+            `minilm generate-missing-embeddings`. Exits with 1 when a file could not be read.
+            """)
+
+    @Argument(help: ArgumentHelp("Files and directories.", valueName: "file"))
+    var files: [String]
+
+    @Option(help: ArgumentHelp("The name or id of a subject.", valueName: "subject"))
+    var subject: String
+
+    @Flag(help: "Make the subject where there is none.") var createSubject = false
+    @Flag(help: "Make the vectors at once.") var embed = false
+    @Flag(help: "Only register the files; `minilm worker` reads them.") var queue = false
+    @Flag(help: "Print the result as a JSON object.") var json = false
+    @Flag(name: [.short, .long], help: "No progress on stderr.") var quiet = false
+    @OptionGroup var library: LibraryOptions
+    @OptionGroup var model: ModelOptions
+
+    func validate() throws {
+        if embed, queue { throw ValidationError("--embed and --queue exclude each other.") }
+    }
+
+    private struct Tally {
+        var addedCount = 0
+        var updatedCount = 0
+        var unchangedCount = 0
+        var skippedCount = 0
+        var queuedCount = 0
+        var chunks = ChunkChanges()
+        var failures: [(path: String, reason: String)] = []
+    }
+
+    mutating func run() throws {
+        let library = try library.open(creates: true)
+        let subject = try findSubject(library)
+        let found = FileWalk.files(files)
+        let progress = WorkProgress(isQuiet: quiet)
+        let engine = embed ? try model.reproducibleEmbedder() : nil
+        let text = try engine?.model ?? EmbeddingModel(path: try ModelOptions.path(model.model))
+        let processor = MaterialProcessor(library, model: text)
+        var tally = Tally()
+        var materials: [Int64] = []
+        for (index, file) in found.enumerated() {
+            if Signals.isStopRequested { break }
+            progress.showFiles(index, of: found.count)
+            if let id = try add(file, subject, processor, library, &tally) { materials.append(id) }
+        }
+        progress.finish()
+        if !queue, !embed { try library.enqueueEmbeddings(materialIDs: materials) }
+        try report(tally, fileCount: found.count)
+        try Signals.check("after \(tally.addedCount + tally.updatedCount) files")
+        if let engine {
+            let backfill = Backfill(
+                selection: ChunkSelection(.subject(subject)), isQuiet: quiet)
+            try backfill.run(library, engine, json: json)
+        }
+        guard tally.failures.isEmpty else {
+            throw CommandFailure(
+                .someFailed,
+                "\(tally.failures.count) of \(found.count) files could not be read: see minilm material list"
+            )
+        }
+    }
+
+    private func findSubject(_ library: Library) throws -> Int64 {
+        do throws(PipelineError) {
+            return try library.subject(subject).id ?? 0
+        } catch {
+            if case .noSuchSubject = error, createSubject {
+                return try library.addSubject(subject).id ?? 0
+            }
+            if case .noSuchSubject = error {
+                throw CommandFailure(
+                    .noInput, "\(error.description) (--create-subject makes it)")
+            }
+            throw error
+        }
+    }
+
+    /// - Returns: the material's id; nil when the file was passed over.
+    private func add(
+        _ file: FileWalk.File, _ subject: Int64, _ processor: MaterialProcessor,
+        _ library: Library, _ tally: inout Tally
+    ) throws -> Int64? {
+        if queue {
+            let material = try library.addMaterial(
+                subjectID: subject, title: file.name, sourcePath: file.path)
+            try library.enqueue(.processMaterial, material.id ?? 0)
+            tally.queuedCount += 1
+            return material.id
+        }
+        let addition = try processor.add(
+            path: file.path, title: file.name, subjectID: subject,
+            recordsFailure: file.isNamed)
+        switch addition.outcome {
+        case .unchanged: tally.unchangedCount += 1
+        case .extracted(let changes):
+            if addition.isNew { tally.addedCount += 1 } else { tally.updatedCount += 1 }
+            tally.chunks += changes
+        case .failed(let error):
+            if file.isNamed || addition.materialID != nil {
+                tally.failures.append((file.path, error.description))
+            } else {
+                tally.skippedCount += 1
+            }
+        }
+        return addition.materialID
+    }
+
+    private func report(_ tally: Tally, fileCount: Int) throws {
+        for failure in tally.failures {
+            StandardError.print("minilm: \(failure.path): \(failure.reason)\n")
+        }
+        if json {
+            JSONValue.object([
+                .init("files", .integer(fileCount)),
+                .init("added", .integer(tally.addedCount)),
+                .init("updated", .integer(tally.updatedCount)),
+                .init("unchanged", .integer(tally.unchangedCount)),
+                .init("queued", .integer(tally.queuedCount)),
+                .init("skipped", .integer(tally.skippedCount)),
+                .init("failed", .integer(tally.failures.count)),
+                .init("chunks_added", .integer(tally.chunks.addedCount)),
+                .init("chunks_kept", .integer(tally.chunks.keptCount)),
+                .init("chunks_removed", .integer(tally.chunks.removedCount)),
+            ]).printLine()
+            return
+        }
+        if queue {
+            print("\(tally.queuedCount) files queued; `minilm worker` reads them")
+            return
+        }
+        let files = [
+            "\(tally.addedCount) files added", "\(tally.updatedCount) updated",
+            "\(tally.unchangedCount) unchanged", "\(tally.skippedCount) passed over",
+            "\(tally.failures.count) failed",
+        ]
+        let chunks = [
+            "\(tally.chunks.addedCount) new chunks", "\(tally.chunks.keptCount) kept",
+            "\(tally.chunks.removedCount) removed",
+        ]
+        print(files.joined(separator: ", ") + "; " + chunks.joined(separator: ", "))
+    }
+}

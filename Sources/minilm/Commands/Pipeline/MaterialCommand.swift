@@ -1,0 +1,70 @@
+import ArgumentParser
+import EmbeddingPipeline
+import JSON
+
+struct MaterialCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "material", abstract: "Add, list and remove materials: files of text.",
+        subcommands: [MaterialAddCommand.self, List.self, Remove.self])
+
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List the materials of a subject, or all.")
+
+        @Option(help: ArgumentHelp("The name or id of a subject.", valueName: "subject"))
+        var subject: String?
+        @OptionGroup var library: LibraryOptions
+        @Flag(help: "Print a JSON object a line.") var json = false
+
+        mutating func run() throws {
+            let library = try library.open()
+            let subject = try subject.map { try library.subject($0) }
+            let materials = try library.materials(subjectID: subject?.id)
+            if json {
+                for material in materials { material.json.printLine() }
+                return
+            }
+            var table = Table(["id", "subject", "status", "title", "file"], left: [2, 3, 4])
+            for material in materials {
+                table.add([
+                    "\(material.id ?? 0)", "\(material.subjectID)",
+                    material.processingStatus.rawValue, material.title,
+                    (material.sourcePath ?? "") + (material.lastError.map { " (\($0))" } ?? ""),
+                ])
+            }
+            table.print()
+        }
+    }
+
+    struct Remove: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Remove materials with their chunks and vectors.")
+
+        @Argument(help: "The ids.") var ids: [Int64]
+        @OptionGroup var library: LibraryOptions
+
+        mutating func run() throws {
+            let library = try library.open()
+            // All or nothing: an id that is not there is seen first.
+            for id in ids { _ = try library.material(id: id) }
+            for id in Set(ids).sorted() { try library.removeMaterial(id: id) }
+        }
+    }
+}
+
+extension Material {
+    fileprivate var json: JSONValue {
+        .object([
+            .init("id", .optional(id.map { Int($0) })),
+            .init("subject_id", .integer(subjectID)),
+            .init("title", .string(title)),
+            .init("source_path", .optional(sourcePath)),
+            .init("media_type", .optional(mediaType)),
+            .init("content_hash", .optional(contentHash)),
+            .init("processing_status", .string(processingStatus.rawValue)),
+            .init("last_error", .optional(lastError)),
+            .init("created_at", .date(createdAt)),
+            .init("updated_at", .date(updatedAt)),
+        ])
+    }
+}

@@ -1,0 +1,70 @@
+import ArgumentParser
+import EmbeddingEngine
+import EmbeddingPipeline
+import JSON
+
+struct SearchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "search",
+        abstract: "Find the chunks of a subject that are nearest to a query.",
+        discussion: """
+            Exact cosine similarity over all vectors. The model must be the one that made
+            them.
+            """)
+
+    @Argument(help: "The query.") var query: String
+    @Option(help: ArgumentHelp("The name or id of a subject.", valueName: "subject"))
+    var subject: String
+    @Option(name: .shortAndLong, help: ArgumentHelp("At most so many.", valueName: "count"))
+    var k = 5
+    @Flag(help: "Print a JSON object a line.") var json = false
+    @OptionGroup var library: LibraryOptions
+    @OptionGroup var model: ModelOptions
+
+    func validate() throws {
+        guard (1...10_000).contains(k) else {
+            throw ValidationError("-k must be within 1 and 10000.")
+        }
+    }
+
+    mutating func run() throws {
+        let library = try library.open()
+        let subject = try library.subject(subject)
+        let engine = try model.reproducibleEmbedder()
+        let vector = Array(try engine.embed([query])[0])
+        let hits = try library.search(
+            vector, ModelIdentity(engine.model), subjectID: subject.id, count: k)
+        for (rank, hit) in hits.enumerated() {
+            if json { hit.json(rank: rank + 1).printLine() } else { hit.print(rank: rank + 1) }
+        }
+        if hits.isEmpty, !json { print("nothing found: no chunk of this subject is embedded") }
+    }
+}
+
+extension SearchHit {
+    fileprivate func json(rank: Int) -> JSONValue {
+        .object([
+            .init("rank", .integer(rank)),
+            .init("score", .number(Double(score))),
+            .init("chunk_id", .integer(chunkID)),
+            .init("material_id", .integer(materialID)),
+            .init("subject", .string(subject)),
+            .init("title", .string(title)),
+            .init("source_path", .optional(sourcePath)),
+            .init("ordinal", .integer(ordinal)),
+            .init("page", .optional(page)),
+            .init("byte_start", .optional(byteRange?.lowerBound)),
+            .init("byte_end", .optional(byteRange?.upperBound)),
+            .init("text", .string(text)),
+        ])
+    }
+
+    fileprivate func print(rank: Int) {
+        let place = page.map { "page \($0)" } ?? "chunk \(ordinal + 1)"
+        Swift.print("\(rank). \(Double(score).fixed(4))  \(title), \(place)")
+        for line in text.split(whereSeparator: \.isNewline).prefix(6) {
+            Swift.print("   \(line.prefix(160))")
+        }
+        if rank > 0 { Swift.print("") }
+    }
+}
