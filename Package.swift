@@ -101,6 +101,13 @@ let package = Package(
         .testTarget(
             name: "EmbeddingEngineTests", dependencies: ["EmbeddingEngine", "JSON", "TestSupport"]),
         .testTarget(
+            name: "EmbeddingPipelineTests",
+            dependencies: [
+                "EmbeddingEngine", "EmbeddingPipeline", "TestSupport", "TextExtraction",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .testTarget(
             name: "ModelConversionTests",
             dependencies: [
                 "EmbeddingEngine", "JSON", "ModelConversion", "Safetensors", "TestSupport",

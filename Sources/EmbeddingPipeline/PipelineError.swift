@@ -87,6 +87,16 @@ public enum PipelineError: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether it says nothing of the work at hand: all other work would meet it too.
+    var concernsAllWork: Bool {
+        switch self {
+        case .cannotOpen, .corrupt, .newerSchema, .readOnly, .busy, .diskFull, .inputOutput,
+            .otherModel, .engine:
+            true
+        default: false
+        }
+    }
+
     /// Whether the same may go well later: what is locked, full or lost for now.
     public var isPassing: Bool {
         switch self {
@@ -102,7 +112,9 @@ extension EmbeddingError {
     var isPassing: Bool {
         switch self {
         case .maximumTokenCountOutOfRange, .dimensionOutOfRange, .textTooLong, .model: false
-        case .cancelled, .file, .noThreads: true
+        // A model file that was changed stays so: whoever has it open must open it anew.
+        case .file: false
+        case .cancelled, .noThreads: true
         }
     }
 

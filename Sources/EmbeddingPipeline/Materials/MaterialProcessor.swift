@@ -142,7 +142,6 @@ enum FileDigest {
     /// SHA-256 in hexadecimal; nil where the file cannot be read.
     static func sha256(path: String) -> String? {
         guard let file = FileHandle(forReadingAtPath: path) else { return nil }
-        defer { try? file.close() }
         var digest = SHA256()
         do {
             while let data = try file.read(upToCount: 1 << 20), !data.isEmpty {

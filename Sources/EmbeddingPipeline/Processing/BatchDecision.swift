@@ -1,7 +1,7 @@
 /// Chooses between all at once and batches, and the size of these, from the state of memory.
 public enum BatchDecision {
     /// What a chunk takes while it is in work, conservatively, in bytes.
-    static let byteCountPerChunk = 2 << 20
+    package static let byteCountPerChunk = 2 << 20
     static let sizeRange = 5...100
     /// So many chunks go in batches, however much memory is free.
     static let manyChunks = 50

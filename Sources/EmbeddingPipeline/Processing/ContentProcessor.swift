@@ -77,9 +77,10 @@ public struct ContentProcessor: Sendable {
         return run.report
     }
 
-    /// All in work at once.
+    /// All in work at once, or as many as were asked for.
     private func processChunksImmediately(_ run: ProcessingRun) throws(PipelineError) {
-        try run.process { _ in BatchDecision.manyChunks }
+        let size = run.options.batchSize ?? BatchDecision.manyChunks
+        try run.process { _ in size }
     }
 
     /// In batches of the size that was set, or that memory allows as it is before each.

@@ -24,13 +24,8 @@ final class HandedOver {
         }
     }
 
-    func leave(_ gate: ProcessGate) { gate.leave() }
-
     /// Ends the work; nobody waits for it any more.
-    func abandon(_ gate: ProcessGate) {
-        handle.cancel()
-        gate.leave()
-    }
+    func cancel() { handle.cancel() }
 }
 
 /// A wait on a thread that may block.

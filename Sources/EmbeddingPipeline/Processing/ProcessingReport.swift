@@ -35,7 +35,12 @@ public struct ProcessingReport: Sendable, Equatable {
     /// Chunks in need that others have in work.
     public var elsewhereCount = 0
     public var failures: [Failure] = []
+    /// Chunks that have failed as copies of the texts of ``failures``.
+    public var failedCopyCount = 0
     public var isStopped = false
+
+    /// Chunks that have failed, copies included.
+    public var failedCount: Int { failures.count + failedCopyCount }
 
     /// A chunk that has failed in this run.
     public struct Failure: Sendable, Equatable {

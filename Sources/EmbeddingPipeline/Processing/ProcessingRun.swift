@@ -51,7 +51,10 @@ final class ProcessingRun {
                 if report == before, try !waitForOthers() { break }
             }
         } catch {
-            for group in inWork { group.abandon(processor.gate) }
+            for group in inWork {
+                group.cancel()
+                processor.gate.leave()
+            }
             library.relinquish(inWork.map(\.claim))
             throw error
         }
@@ -66,36 +69,52 @@ final class ProcessingRun {
         var hasMore = true
         while hasMore || !inWork.isEmpty {
             // The first of two halves is stored while the second is computed.
-            var finished: HandedOver?
-            if inWork.count >= depth || !hasMore {
-                finished = inWork.isEmpty ? nil : inWork.removeFirst()
-            }
+            let finished = inWork.count >= depth || !hasMore ? inWork.first : nil
             let outcomes = try finished.map { group throws(PipelineError) in try finish(group) }
-            let mayClaim = hasMore && !isStopRequested()
-            let size = mayClaim ? prepareBatch(batchSize) : 0
-            let half = max(min(1, size), size / 2)
-            do throws(PipelineError) {
-                hasMore = try exchange(finished, outcomes, &supply, limit: half)
-            } catch {
-                if let finished { inWork.append(finished) }
-                throw error
+            var limit = 0
+            if hasMore, !isStopRequested(), enterGate() {
+                limit = max(1, prepareBatch(batchSize) / 2)
+            } else if inWork.isEmpty || isStopRequested() {
+                hasMore = false
             }
-            finished?.leave(processor.gate)
-            if finished != nil { observe() }
+            let isDry = try exchange(finished, outcomes, &supply, limit: limit)
+            if isDry { hasMore = false }
+            // Someone waits to be alone: what is in work here ends first.
+            if limit == 0, finished == nil, !inWork.isEmpty { try drain() }
         }
         try passOverSuspects(&supply, batchSize)
+    }
+
+    /// Asks for the right to take more into work.
+    private func enterGate() -> Bool {
+        inWork.isEmpty
+            ? processor.gate.enter(alone: false, isStopRequested: isStopRequested)
+            : processor.gate.tryEnter()
+    }
+
+    /// Stores what is in work.
+    private func drain() throws(PipelineError) {
+        while let group = inWork.first {
+            let outcomes = try finish(group)
+            let tally = try library.write { [self] db in
+                if let lease { try library.renew(db, lease) }
+                return try library.settle(db, group.claim, outcomes, model)
+            }
+            settled(group, outcomes, tally)
+        }
     }
 
     /// Stores a group and takes the next, in one transaction.
     ///
     /// - Parameters:
-    ///   - limit: chunks of the next; 0 takes none.
-    /// - Returns: whether there may be more.
+    ///   - finished: the first in work, if it is done.
+    ///   - limit: chunks of the next, for which the gate was entered; 0 takes none.
+    /// - Returns: whether chunks were asked for and none was left.
     private func exchange(
         _ finished: HandedOver?, _ outcomes: [ChunkOutcome]?, _ supply: inout ChunkSupply,
         limit: Int
     ) throws(PipelineError) -> Bool {
-        if limit > 0 { processor.gate.enter(alone: false) }
+        if finished == nil, limit == 0 { return false }
         var isHandedOver = false
         defer { if limit > 0, !isHandedOver { processor.gate.leave() } }
         let (tally, claim, reused) = try library.write { [self] db in
@@ -110,14 +129,14 @@ final class ProcessingRun {
             ) { try supply.next(db) }
             return (tally, claim, reuse.reusedCount)
         }
-        count(finished, outcomes, tally)
         report.reusedCount += reused
         progress.doneCount += reused
+        if let finished, let outcomes { settled(finished, outcomes, tally) }
         if let claim {
             handOver(claim)
             isHandedOver = true
         }
-        return claim != nil || reused > 0
+        return limit > 0 && claim == nil && reused == 0
     }
 
     /// Chunks that were in work when a process ended: in ever smaller groups, one at a time.
@@ -130,7 +149,9 @@ final class ProcessingRun {
             if candidates.isEmpty { return }
             let isAlone = candidates.count == 1
             let limit = candidates.count
-            processor.gate.enter(alone: isAlone)
+            guard processor.gate.enter(alone: isAlone, isStopRequested: isStopRequested) else {
+                return
+            }
             let claim: Claim?
             do throws(PipelineError) {
                 claim = try library.write { [self] db in
@@ -151,16 +172,7 @@ final class ProcessingRun {
                 continue
             }
             handOver(claim)
-            let group = inWork[0]
-            let outcomes = try finish(group)
-            let tally = try library.write { [self] db in
-                if let lease { try library.renew(db, lease) }
-                return try library.settle(db, claim, outcomes, model)
-            }
-            inWork.removeFirst()
-            group.leave(processor.gate)
-            count(group, outcomes, tally)
-            observe()
+            try drain()
         }
     }
 
@@ -201,10 +213,7 @@ final class ProcessingRun {
             case .success(let vector): outcomes.append(.vector(vector))
             case .failure(.cancelled): outcomes.append(.released)
             case .failure(let error):
-                if error.concernsAllTexts {
-                    inWork.insert(group, at: 0)
-                    throw .engine(error)
-                }
+                if error.concernsAllTexts { throw .engine(error) }
                 outcomes.append(retry(group, index, error))
             }
         }
@@ -232,19 +241,20 @@ final class ProcessingRun {
         return .failure(final.chunkDescription)
     }
 
-    private func count(_ group: HandedOver?, _ outcomes: [ChunkOutcome]?, _ tally: ChunkTally) {
-        guard let group, let outcomes else { return }
+    /// The first in work is stored.
+    private func settled(_ group: HandedOver, _ outcomes: [ChunkOutcome], _ tally: ChunkTally) {
+        inWork.removeFirst()
+        processor.gate.leave()
         report.completedCount += tally.completedCount
         report.reusedCount += tally.reusedCount
         report.supersededCount += tally.supersededCount
         progress.doneCount += tally.completedCount + tally.reusedCount + tally.failedCount
         progress.failedCount += tally.failedCount
+        failedIDs.formUnion(tally.failedTwinIDs)
+        report.failedCopyCount += tally.failedTwinIDs.count
         for (chunk, outcome) in zip(group.claim.chunks, outcomes) where outcome != .released {
             progress.doneTokenCount += chunk.tokenCount
         }
-    }
-
-    private func observe() {
         progress.elapsed = ContinuousClock.now - start
         onProgress(progress)
     }

@@ -32,7 +32,7 @@ public struct ChunkSelection: Sendable, Equatable {
 
     /// The condition on `content_chunks`, with `:target` for the model's fingerprint and `:bytes`
     /// for the length of its vectors.
-    var condition: String {
+    package var condition: String {
         let isMissing =
             "(model_fingerprint IS NOT :target OR embedding_byte_count IS NOT :bytes)"
         return switch filter {
@@ -43,7 +43,9 @@ public struct ChunkSelection: Sendable, Equatable {
         }
     }
 
-    static func arguments(_ model: ModelIdentity) -> [String: (any DatabaseValueConvertible)?] {
+    package static func arguments(_ model: ModelIdentity) -> [String: (
+        any DatabaseValueConvertible
+    )?] {
         ["target": model.fingerprint, "bytes": model.byteCount]
     }
 }

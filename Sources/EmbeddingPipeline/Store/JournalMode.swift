@@ -1,5 +1,5 @@
 /// How SQLite makes a transaction whole.
-enum JournalMode: String, Sendable {
+package enum JournalMode: String, Sendable {
     case wal
     case delete
 
@@ -10,7 +10,7 @@ enum JournalMode: String, Sendable {
     ///
     /// - Parameters:
     ///   - version: as `sqlite_version()` gives it, such as `3.40.1`.
-    static func safe(forLibrary version: String) -> JournalMode {
+    package static func safe(forLibrary version: String) -> JournalMode {
         let numbers = version.split(separator: ".").map { Int($0) ?? 0 }
         return numbers.lexicographicallyPrecedes([3, 51, 3]) ? .delete : .wal
     }

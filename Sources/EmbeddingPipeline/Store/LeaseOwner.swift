@@ -1,21 +1,27 @@
 import EmbeddingEngine
 import Foundation
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Who holds a lease: one opening of a library by one process, named so that others on the same
 /// machine can tell whether it is gone.
-struct LeaseOwner: Equatable, Sendable, CustomStringConvertible {
+package struct LeaseOwner: Equatable, Sendable, CustomStringConvertible {
     /// Of the running kernel.
-    var bootID: String
+    package var bootID: String
     /// Process ids mean something only within their namespace.
-    var processNamespace: String
-    var processID: Int32
+    package var processNamespace: String
+    package var processID: Int32
     /// Clock ticks from boot to the process's start: ids are used again.
-    var startTime: String
+    package var startTime: String
     /// Tells several openings by one process apart.
-    var instance: String
+    package var instance: String
 
     /// This process, as a new owner.
-    static func current() -> LeaseOwner {
+    package static func current() -> LeaseOwner {
         let id = ProcessInfo.processInfo.processIdentifier
         return LeaseOwner(
             bootID: machineBootID(), processNamespace: namespace(),
@@ -24,11 +30,11 @@ struct LeaseOwner: Equatable, Sendable, CustomStringConvertible {
     }
 
     /// As it stands in the database.
-    var description: String {
+    package var description: String {
         "\(bootID)/\(processNamespace)/\(processID)/\(startTime)/\(instance)"
     }
 
-    init?(_ description: String) {
+    package init?(_ description: String) {
         let fields = description.split(separator: "/", omittingEmptySubsequences: false)
         guard fields.count == 5, let id = Int32(fields[2]) else { return nil }
         self.init(
@@ -49,7 +55,7 @@ struct LeaseOwner: Equatable, Sendable, CustomStringConvertible {
 
     /// Whether the process is certainly gone. One that this process cannot see, for it runs in
     /// another namespace or ran before a reboot, is not: its lease expires.
-    var isGone: Bool {
+    package var isGone: Bool {
         guard bootID == Self.machineBootID(), processNamespace == Self.namespace(), !bootID.isEmpty
         else { return false }
         guard let state = ProcessState(processID) else { return true }
@@ -61,7 +67,10 @@ struct LeaseOwner: Equatable, Sendable, CustomStringConvertible {
     }
 
     private static func namespace() -> String {
-        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/pid")) ?? ""
+        var name = [CChar](repeating: 0, count: 64)
+        let count = readlink("/proc/self/ns/pid", &name, name.count)
+        let bytes = name.prefix(max(0, count)).map { UInt8(bitPattern: $0) }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }
 

@@ -37,7 +37,8 @@ extension Library {
             try db.execute(
                 sql: """
                     UPDATE content_chunks SET text = ?, text_hash = ?, token_count = ?,
-                        embedding = NULL, embedding_status = 'pending', attempts = 0,
+                        embedding = NULL,
+                        embedding_byte_count = NULL, embedding_status = 'pending', attempts = 0,
                         interruptions = 0, is_set_aside = 0, last_error = NULL, claim_id = NULL, updated_at = ?
                     WHERE id = ?
                     """, arguments: [text, hash, tokenCount, clock.now, chunkID])

@@ -10,7 +10,7 @@ extension Library {
     ///   - isAlone: whether nothing else will be in work in this process.
     ///   - candidate: the next chunk to look at; nil when there is none.
     /// - Returns: the claim, nil when no chunk is left; and what an equal text's vector served.
-    func claim(
+    package func claim(
         _ db: Database, limit: Int, _ filter: ChunkSelection.Filter, _ model: ModelIdentity,
         isAlone: Bool, candidate: () throws -> Int64?
     ) throws -> (Claim?, ChunkTally) {
@@ -22,18 +22,13 @@ extension Library {
         let find = try db.makeStatement(
             sql: """
                 SELECT id, material_id, text, text_hash, token_count
-                FROM content_chunks AS chunk
-                WHERE id = :id AND claim_id IS NULL AND \(condition) AND NOT EXISTS (
-                    SELECT 1 FROM content_chunks AS other
-                    WHERE other.text_hash = chunk.text_hash AND other.claim_id IS NOT NULL)
+                FROM content_chunks
+                WHERE id = :id AND claim_id IS NULL AND \(condition)
                 """)
         let take = try db.makeStatement(
             sql: """
                 UPDATE content_chunks SET claim_id = :claim, updated_at = :now,
-                    attempts = iif(embedding_status = 'completed', 0, attempts) + 1,
-                    embedding_status =
-                        iif(embedding_status = 'failed', 'pending', embedding_status),
-                    is_set_aside = 0
+                    attempts = iif(embedding_status = 'completed', 0, attempts) + 1
                 WHERE id = :id
                 """)
         while chunks.count < limit, tally.reusedCount < Self.largestReuse,
@@ -43,9 +38,8 @@ extension Library {
             guard
                 let row = try Row.fetchOne(find, arguments: StatementArguments(arguments))
             else { continue }
-            let chunk = ClaimedChunk(
-                id: id, materialID: row["material_id"], text: row["text"],
-                textHash: row["text_hash"], tokenCount: row["token_count"] ?? 0)
+            let chunk = try claimedChunk(db, row)
+            if try isInWork(db, textHash: chunk.textHash) { continue }
             if let vector = try vector(db, ofText: chunk.textHash, model) {
                 try storeEmbedding(db, chunk.id, vector, model)
                 try updateProcessingStatus(db, chunk.materialID)
@@ -62,6 +56,29 @@ extension Library {
     /// How many vectors of equal texts are stored in one transaction, at most.
     static let largestReuse = 1000
 
+    /// What another program has written may lack its hash, or have that of another text.
+    private func claimedChunk(_ db: Database, _ row: Row) throws -> ClaimedChunk {
+        let chunk = ClaimedChunk(
+            id: row["id"], materialID: row["material_id"], text: row["text"],
+            textHash: TextHash.of(row["text"]), tokenCount: row["token_count"] ?? 0)
+        let storedHash: Data? = row["text_hash"]
+        if storedHash != chunk.textHash {
+            try db.execute(
+                sql: "UPDATE content_chunks SET text_hash = ? WHERE id = ?",
+                arguments: [chunk.textHash, chunk.id])
+        }
+        return chunk
+    }
+
+    private func isInWork(_ db: Database, textHash: Data) throws -> Bool {
+        try Bool.fetchOne(
+            db,
+            sql: """
+                SELECT EXISTS (SELECT 1 FROM content_chunks INDEXED BY content_chunks_by_text
+                    WHERE text_hash = ? AND claim_id IS NOT NULL)
+                """, arguments: [textHash]) ?? false
+    }
+
     private func insertClaim(_ db: Database, isAlone: Bool) throws -> Int64 {
         try db.execute(
             sql: """
@@ -77,7 +94,7 @@ extension Library {
         try Data.fetchOne(
             db,
             sql: """
-                SELECT embedding FROM content_chunks
+                SELECT embedding FROM content_chunks INDEXED BY content_chunks_by_text
                 WHERE text_hash = ? AND embedding_status = 'completed' AND model_fingerprint = ?
                     AND is_vector(embedding, ?, ?) LIMIT 1
                 """, arguments: [hash, model.fingerprint, model.dimension, model.isUnit])
@@ -88,7 +105,7 @@ extension Library {
     ///
     /// - Parameters:
     ///   - outcomes: one a chunk, in their order.
-    func settle(
+    package func settle(
         _ db: Database, _ claim: Claim, _ outcomes: [ChunkOutcome], _ model: ModelIdentity
     ) throws -> ChunkTally {
         try checkTarget(db, model)
@@ -111,12 +128,18 @@ extension Library {
                     tally.reusedCount += 1
                 }
             case .failure(let reason):
-                try db.execute(
-                    sql: """
-                        UPDATE content_chunks SET embedding_status = 'failed', last_error = ?,
-                            claim_id = NULL, updated_at = ? WHERE id = ?
-                        """, arguments: [reason, clock.now, chunk.id])
-                tally.failedCount += 1
+                // What an equal text would meet is known.
+                let twins = try twins(db, chunk, model)
+                for id in [chunk.id] + twins.map(\.id) {
+                    try db.execute(
+                        sql: """
+                            UPDATE content_chunks SET embedding_status = 'failed', last_error = ?,
+                                claim_id = NULL, updated_at = ? WHERE id = ?
+                            """, arguments: [reason, clock.now, id])
+                }
+                materials.formUnion(twins.map(\.materialID))
+                tally.failedCount += 1 + twins.count
+                tally.failedTwinIDs += twins.map(\.id)
             case .released:
                 try db.execute(
                     sql: """
@@ -148,7 +171,7 @@ extension Library {
         return try Row.fetchAll(
             db,
             sql: """
-                SELECT id, material_id FROM content_chunks
+                SELECT id, material_id FROM content_chunks INDEXED BY content_chunks_by_text
                 WHERE text_hash = :hash AND id <> :id AND claim_id IS NULL AND \(need)
                 """, arguments: StatementArguments(arguments)
         ).map { ($0["id"], $0["material_id"]) }
@@ -170,17 +193,21 @@ extension Library {
         }
         try db.execute(
             sql: """
-                UPDATE content_chunks SET embedding = ?, model_fingerprint = ?,
+                UPDATE content_chunks SET embedding = :vector,
+                    embedding_byte_count = length(:vector), model_fingerprint = :model,
                     embedding_status = 'completed', interruptions = 0, is_set_aside = 0,
-                    last_error = NULL, claim_id = NULL, updated_at = ? WHERE id = ?
-                """, arguments: [vector, model.fingerprint, clock.now, id])
+                    last_error = NULL, claim_id = NULL, updated_at = :now WHERE id = :id
+                """,
+            arguments: [
+                "vector": vector, "model": model.fingerprint, "now": clock.now, "id": id,
+            ])
     }
 
     /// Frees what workers had in work that are gone, and sets aside what ended them time and again.
     ///
     /// - Returns: the chunks that were set aside.
     @discardableResult
-    func releaseAbandonedClaims(_ db: Database) throws -> [Int64] {
+    package func releaseAbandonedClaims(_ db: Database) throws -> [Int64] {
         try releaseRelinquished(db)
         var setAside: [Int64] = []
         let claims = try Row.fetchAll(db, sql: "SELECT id, owner, is_alone, expires_at FROM claims")
@@ -191,11 +218,12 @@ extension Library {
                 end < clock.now || LeaseOwner(description)?.isGone ?? true
             else { continue }
             let id: Int64 = claim["id"]
+            // Copies of a text that ends the process are as suspicious as it is.
             try db.execute(
                 sql: """
                     UPDATE content_chunks SET interruptions = interruptions + 1
-                    WHERE claim_id = ?
-                    """, arguments: [id])
+                    WHERE \(Self.isInWorkOrTwin)
+                    """, arguments: [id, id])
             if claim["is_alone"] {
                 setAside += try setAsidePoison(db, claim: id)
             }
@@ -206,6 +234,13 @@ extension Library {
         }
         return setAside
     }
+
+    /// The condition on `content_chunks` for what a claim holds, and for copies of its texts that
+    /// wait.
+    private static let isInWorkOrTwin = """
+        claim_id = ? OR claim_id IS NULL AND embedding_status <> 'completed' AND text_hash IN (
+            SELECT text_hash FROM content_chunks WHERE claim_id = ?)
+        """
 
     /// Gives chunks back that were not tried to the end. What cannot be written now is remembered,
     /// and done before the next work.
@@ -237,8 +272,8 @@ extension Library {
             db,
             sql: """
                 SELECT id, material_id FROM content_chunks
-                WHERE claim_id = ? AND interruptions >= ?
-                """, arguments: [claim, PoisonPolicy.attemptLimit])
+                WHERE (\(Self.isInWorkOrTwin)) AND interruptions >= ?
+                """, arguments: [claim, claim, PoisonPolicy.attemptLimit])
         for row in poison {
             try db.execute(
                 sql: """

@@ -94,7 +94,7 @@ extension Library {
     ///
     /// - Returns: whether search has changed to the new model.
     @discardableResult
-    func completeGeneration(_ model: ModelIdentity) throws(PipelineError) -> Bool {
+    package func completeGeneration(_ model: ModelIdentity) throws(PipelineError) -> Bool {
         guard try generation().isChanging else { return false }
         return try write { db in
             let generation = try Self.generation(db)

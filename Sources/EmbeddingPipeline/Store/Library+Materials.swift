@@ -113,11 +113,11 @@ extension Library {
     }
 
     static func removeMaterial(_ db: Database, _ id: Int64) throws {
-        let chunks = try Int64.fetchAll(
-            db, sql: "SELECT id FROM content_chunks WHERE material_id = ?", arguments: [id])
-        for chunk in chunks {
-            try removeTasks(db, [.generateChunkEmbedding], argument: chunk)
-        }
+        try db.execute(
+            sql: """
+                DELETE FROM tasks WHERE name = ? AND argument IN (
+                    SELECT id FROM content_chunks WHERE material_id = ?)
+                """, arguments: [TaskName.generateChunkEmbedding, id])
         try removeTasks(
             db,
             [.processMaterial, .processMaterialEmbeddings, .updateExistingMaterialEmbeddings],
@@ -158,10 +158,11 @@ extension Library {
         let rows = try Row.fetchCursor(
             db,
             sql: """
-                SELECT id, text_hash FROM content_chunks WHERE material_id = ?
-                ORDER BY ordinal DESC
+                SELECT id, text FROM content_chunks WHERE material_id = ? ORDER BY ordinal DESC
                 """, arguments: [materialID])
-        while let row = try rows.next() { old[row["text_hash"], default: []].append(row["id"]) }
+        while let row = try rows.next() {
+            old[TextHash.of(row["text"]), default: []].append(row["id"])
+        }
 
         let hashes = drafts.map { TextHash.of($0.text) }
         // The first of equal texts takes the first row with that text.

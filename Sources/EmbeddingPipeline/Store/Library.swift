@@ -9,7 +9,7 @@ import GRDB
 public final class Library: Sendable {
     public let path: String
     let clock: any PipelineClock
-    let owner: LeaseOwner
+    package let owner: LeaseOwner
     private let queue: DatabaseQueue
     private let heartbeat: Heartbeat
     let leaseDuration: Duration
@@ -43,6 +43,7 @@ public final class Library: Sendable {
         }
         do {
             queue = try Self.open(path, options)
+            try Self.checkContent(queue, path, options)
             if !options.isReadOnly { try Self.prepare(queue, path) }
             try queue.read { db in
                 guard try !Migrations.migrator.hasBeenSuperseded(db) else {
@@ -52,7 +53,7 @@ public final class Library: Sendable {
                     throw PipelineError.readOnly(path: path)
                 }
             }
-            if !options.isReadOnly { try Migrations.migrator.migrate(queue) }
+            if !options.isReadOnly { try Self.migrate(queue) }
         } catch {
             throw PipelineError(error, path: path)
         }
@@ -68,7 +69,12 @@ public final class Library: Sendable {
     private static func open(_ path: String, _ options: Options) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.readonly = options.isReadOnly
-        configuration.busyMode = .timeout(options.busyTimeout.seconds)
+        // SQLite's own waits grow to 100 ms: who writes time and again would keep others out.
+        let tries = Int(options.busyTimeout.seconds * 1000 / 2)
+        configuration.busyMode = .callback { count in
+            Pause.wait(.microseconds(Int.random(in: 1000...3000)))
+            return count < tries
+        }
         configuration.label = "library"
         configuration.prepareDatabase { db in
             try db.execute(sql: "PRAGMA synchronous = FULL")
@@ -77,6 +83,31 @@ public final class Library: Sendable {
             db.add(function: StoredVector.validityFunction)
         }
         return try DatabaseQueue(path: path, configuration: configuration)
+    }
+
+    /// - Throws: `PipelineError.corrupt` when the file is no library.
+    private static func checkContent(
+        _ queue: DatabaseQueue, _ path: String, _ options: Options
+    ) throws {
+        try queue.read { db in
+            if try db.tableExists("grdb_migrations") { return }
+            let isEmpty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") == 0
+            if isEmpty, options.creates, !options.isReadOnly { return }
+            let reason = isEmpty ? "it is empty" : "it is a database of another program"
+            throw PipelineError.corrupt(path: path, reason: reason)
+        }
+    }
+
+    /// Brings the schema up to date. Another process may be doing the same: then a step that was
+    /// still missing is there when this one takes it.
+    private static func migrate(_ queue: DatabaseQueue) throws {
+        let migrator = Migrations.migrator
+        for attempt in 1... {
+            if try queue.read(migrator.hasCompletedMigrations) { return }
+            do { try migrator.migrate(queue) } catch  where attempt < 20 {
+                Pause.wait(.milliseconds(50))
+            }
+        }
     }
 
     private static func prepare(_ queue: DatabaseQueue, _ path: String) throws {
@@ -92,14 +123,14 @@ public final class Library: Sendable {
     }
 
     /// Runs one transaction.
-    func write<Result>(
+    package func write<Result>(
         _ body: (Database) throws -> Result
     ) throws(PipelineError) -> Result {
         do { return try queue.write(body) } catch { throw PipelineError(error, path: path) }
     }
 
     /// Runs reads that see one state.
-    func read<Result>(
+    package func read<Result>(
         _ body: (Database) throws -> Result
     ) throws(PipelineError) -> Result {
         do { return try queue.read(body) } catch { throw PipelineError(error, path: path) }

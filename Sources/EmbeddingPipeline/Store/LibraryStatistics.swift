@@ -124,7 +124,7 @@ extension Library {
     }
 
     /// One pass over an index; no text and no vector is read.
-    static func chunkStatisticsSQL(_ scope: String) -> String {
+    package static func chunkStatisticsSQL(_ scope: String) -> String {
         """
         SELECT material_id, embedding_status, model_fingerprint, embedding_byte_count,
             is_set_aside, count(*) AS count

@@ -3,8 +3,8 @@ import Foundation
 import GRDB
 
 /// The library's schema, as the steps that made it. Steps are added, never changed.
-enum Migrations {
-    static var migrator: DatabaseMigrator {
+package enum Migrations {
+    package static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1 subjects, materials and chunks", migrate: createMaterials)
         migrator.registerMigration("2 embedding status", migrate: addEmbeddingStatus)
@@ -62,26 +62,55 @@ enum Migrations {
                     created_at TEXT NOT NULL);
                 ALTER TABLE materials ADD COLUMN last_error TEXT;
                 ALTER TABLE materials ADD COLUMN updated_at TEXT;
-                ALTER TABLE content_chunks ADD COLUMN text_hash BLOB;
-                ALTER TABLE content_chunks ADD COLUMN embedding_status TEXT NOT NULL
-                    DEFAULT 'pending'
-                    CHECK (embedding_status IN ('pending', 'completed', 'failed'));
-                ALTER TABLE content_chunks ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
-                ALTER TABLE content_chunks ADD COLUMN interruptions INTEGER NOT NULL DEFAULT 0;
-                ALTER TABLE content_chunks ADD COLUMN is_set_aside INTEGER NOT NULL DEFAULT 0;
-                ALTER TABLE content_chunks ADD COLUMN last_error TEXT;
-                ALTER TABLE content_chunks ADD COLUMN model_fingerprint TEXT
-                    REFERENCES models(fingerprint);
-                ALTER TABLE content_chunks ADD COLUMN claim_id INTEGER
-                    REFERENCES claims(id) ON DELETE SET NULL;
-                ALTER TABLE content_chunks ADD COLUMN updated_at TEXT;
-                -- The length stands in the indexes: nothing reads a vector to see that it is there.
-                ALTER TABLE content_chunks ADD COLUMN embedding_byte_count INTEGER
-                    GENERATED ALWAYS AS (length(embedding)) VIRTUAL;
-
                 UPDATE materials SET updated_at = created_at;
-                UPDATE content_chunks SET updated_at = created_at,
-                    embedding_status = iif(length(embedding) > 0, 'completed', 'pending');
+
+                -- What is large stands last, so that the rest is read without it.
+                CREATE TABLE new_content_chunks (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT,
+                    material_id INTEGER NOT NULL REFERENCES materials(id) ON DELETE CASCADE,
+                    ordinal INTEGER NOT NULL,
+                    page INTEGER,
+                    byte_start INTEGER,
+                    byte_end INTEGER,
+                    token_count INTEGER,
+                    embedding_status TEXT NOT NULL DEFAULT 'pending'
+                        CHECK (embedding_status IN ('pending', 'completed', 'failed')),
+                    attempts INTEGER NOT NULL DEFAULT 0,
+                    interruptions INTEGER NOT NULL DEFAULT 0,
+                    is_set_aside INTEGER NOT NULL DEFAULT 0,
+                    last_error TEXT,
+                    model_fingerprint TEXT REFERENCES models(fingerprint),
+                    claim_id INTEGER REFERENCES claims(id) ON DELETE SET NULL,
+                    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+                    updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+                    -- The embedding's length stands in the indexes: nothing reads a vector to see
+                    -- that it is there. (An index never covers a generated column.)
+                    embedding_byte_count INTEGER,
+                    text_hash BLOB,
+                    text TEXT NOT NULL,
+                    embedding BLOB);
+                INSERT INTO new_content_chunks (id, material_id, ordinal, page, byte_start,
+                        byte_end, token_count, embedding_status, created_at, updated_at,
+                        embedding_byte_count, text, embedding)
+                    SELECT id, material_id, ordinal, page, byte_start, byte_end, token_count,
+                        iif(length(embedding) > 0, 'completed', 'pending'), created_at, created_at,
+                        length(embedding), text, embedding
+                    FROM content_chunks;
+                DROP TABLE content_chunks;
+                ALTER TABLE new_content_chunks RENAME TO content_chunks;
+                CREATE TRIGGER content_chunks_inserted AFTER INSERT ON content_chunks
+                    WHEN NEW.embedding_byte_count IS NOT length(NEW.embedding)
+                    BEGIN
+                        UPDATE content_chunks SET embedding_byte_count = length(embedding)
+                            WHERE id = NEW.id;
+                    END;
+                CREATE TRIGGER content_chunks_updated
+                    AFTER UPDATE OF embedding, embedding_byte_count ON content_chunks
+                    WHEN NEW.embedding_byte_count IS NOT length(NEW.embedding)
+                    BEGIN
+                        UPDATE content_chunks SET embedding_byte_count = length(embedding)
+                            WHERE id = NEW.id;
+                    END;
 
                 CREATE TABLE previous_embeddings (
                     chunk_id INTEGER PRIMARY KEY
@@ -98,6 +127,7 @@ enum Migrations {
         try hashTexts(db)
         try db.execute(
             sql: """
+                CREATE UNIQUE INDEX content_chunks_by_place ON content_chunks(material_id, ordinal);
                 CREATE INDEX content_chunks_by_status ON content_chunks(
                     embedding_status, model_fingerprint, embedding_byte_count, is_set_aside,
                     material_id);
@@ -145,6 +175,7 @@ enum Migrations {
                     updated_at TEXT NOT NULL);
                 CREATE UNIQUE INDEX tasks_once ON tasks(name, argument)
                     WHERE state IN ('queued', 'running');
+                CREATE INDEX tasks_by_work ON tasks(name, argument);
                 CREATE INDEX tasks_by_state ON tasks(state, next_run_at);
                 CREATE TABLE task_runs (
                     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -161,7 +192,7 @@ enum Migrations {
 }
 
 /// What equal texts have in common.
-enum TextHash {
+package enum TextHash {
     /// SHA-256 of the text's UTF-8.
-    static func of(_ text: String) -> Data { Data(SHA256.hash(data: Data(text.utf8))) }
+    package static func of(_ text: String) -> Data { Data(SHA256.hash(data: Data(text.utf8))) }
 }

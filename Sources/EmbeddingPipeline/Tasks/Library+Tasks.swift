@@ -78,7 +78,7 @@ extension Library {
     /// Notes that a task has stored something.
     ///
     /// - Throws: `PipelineError.leaseLost` when someone else has it now.
-    func renew(_ db: Database, _ lease: TaskLease) throws {
+    package func renew(_ db: Database, _ lease: TaskLease) throws {
         try db.execute(
             sql: """
                 UPDATE tasks SET progress = progress + 1, lease_expires_at = ?

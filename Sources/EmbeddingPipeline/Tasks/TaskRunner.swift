@@ -16,19 +16,17 @@ public struct TaskRunner: Sendable {
 
     /// Runs a task.
     ///
-    /// - Returns: how it ended. What goes wrong is part of that.
-    /// - Throws: `PipelineError.otherModel`: no task can be run with this model any more.
+    /// - Returns: how it ended. What goes wrong with the task is part of that.
+    /// - Throws: `PipelineError`: no task can be run, now or at all.
     public func run(
         _ lease: TaskLease, isStopRequested: @escaping @Sendable () -> Bool
     ) throws(PipelineError) -> Library.TaskEnd {
         do throws(PipelineError) {
             return try perform(lease, isStopRequested)
         } catch {
-            switch error {
-            case .otherModel: throw error
-            case .stopped: return .stopped
-            default: return .failed(error.description, isPassing: error.isPassing)
-            }
+            if error.concernsAllWork { throw error }
+            if error == .stopped { return .stopped }
+            return .failed(error.description, isPassing: error.isPassing)
         }
     }
 
@@ -39,6 +37,8 @@ public struct TaskRunner: Sendable {
         func embed(_ target: ChunkSelection.Target) throws(PipelineError) -> Library.TaskEnd {
             var options = ContentProcessor.Options()
             options.memoryThreshold = lease.name.memoryThreshold
+            // The task is done when its chunks are, whoever does them.
+            options.waitsForOthers = true
             if lease.name == .processMaterialEmbeddings { options.batchSize = Self.batchSize }
             let report = try processor.processChunks(
                 ChunkSelection(target), options, lease: lease, isStopRequested: isStopRequested)

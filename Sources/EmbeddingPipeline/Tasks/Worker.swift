@@ -10,6 +10,9 @@ public final class Worker: Sendable {
     private let logger: Logger
     private let state = Monitor(State())
 
+    /// How long tasks that succeeded are remembered.
+    private static let memory = Duration.seconds(7 * 24 * 3600)
+
     public struct Options: Sendable {
         /// Tasks at once.
         public var concurrency = 1
@@ -51,6 +54,7 @@ public final class Worker: Sendable {
     ///   it waits instead, unless it runs once.
     public func run(isStopRequested: @escaping @Sendable () -> Bool) throws(PipelineError) -> Report
     {
+        try library.removeSucceededTasks(before: library.clock.now - Self.memory.seconds)
         for _ in 0..<max(1, options.concurrency) {
             state.withLock { $0.slotCount += 1 }
             let hasStarted = Threads.start { [self] in

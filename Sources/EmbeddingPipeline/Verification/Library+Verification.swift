@@ -15,7 +15,9 @@ extension Library {
     ) throws(PipelineError) -> VerificationReport {
         var report = VerificationReport()
         let damage = try read { db in
-            try String.fetchAll(db, sql: "PRAGMA integrity_check(20)").filter { $0 != "ok" }
+            try String.fetchAll(db, sql: "PRAGMA integrity_check(20)")
+                .flatMap { $0.split(separator: "\n").map(String.init) }
+                .filter { $0 != "ok" && !$0.hasPrefix("***") }
         }
         report.damage = damage
         guard damage.isEmpty else { return report }
@@ -109,7 +111,8 @@ extension Library {
     private func clear(_ db: Database, _ finding: Finding) throws {
         try db.execute(
             sql: """
-                UPDATE content_chunks SET embedding = NULL, embedding_status = 'pending',
+                UPDATE content_chunks SET embedding = NULL,
+                        embedding_byte_count = NULL, embedding_status = 'pending',
                     attempts = 0, interruptions = 0, is_set_aside = 0, last_error = NULL,
                     claim_id = NULL, updated_at = ? WHERE id = ?
                 """, arguments: [clock.now, finding.id])

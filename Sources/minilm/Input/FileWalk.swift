@@ -37,12 +37,18 @@ enum FileWalk {
         else { return [] }
         var files: [File] = []
         for case let url as URL in walk {
-            let values = try? url.resourceValues(forKeys: Set(keys))
-            guard values?.isRegularFile == true else { continue }
+            guard isRegular(url, keys) else { continue }
             let path = url.standardizedFileURL.path
             let name = path.dropFirst(directory.path.count).drop { $0 == "/" }
             files.append(File(path: path, name: String(name), isNamed: false))
         }
         return files.sorted { $0.path < $1.path }
+    }
+
+    private static func isRegular(_ url: URL, _ keys: [URLResourceKey]) -> Bool {
+        // What is gone since the directory was read is passed over.
+        do { return try url.resourceValues(forKeys: Set(keys)).isRegularFile == true } catch {
+            return false
+        }
     }
 }

@@ -29,6 +29,8 @@ enum Signals {
 
     static func install() {
         _ = stopRequests
+        // A file that may not grow any more is an error of the write that meets it.
+        signal(SIGXFSZ, SIG_IGN)
         handle(SIGINT) { signal in Signals.request(signal) }
         handle(SIGTERM) { signal in Signals.request(signal) }
         handle(SIGBUS) { _ in

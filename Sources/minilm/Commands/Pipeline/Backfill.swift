@@ -62,7 +62,7 @@ extension MissingEmbeddings.Report {
             .init("completed", .integer(processing.completedCount)),
             .init("reused", .integer(processing.reusedCount)),
             .init("superseded", .integer(processing.supersededCount)),
-            .init("failed", .integer(processing.failures.count)),
+            .init("failed", .integer(processing.failedCount)),
             .init("set_aside", .integer(setAsideCount)),
             .init("left", .integer(left.chunkCount)),
             .init("interrupted", .bool(processing.isStopped)),
@@ -87,7 +87,7 @@ extension MissingEmbeddings.Report {
             if processing.supersededCount > 0 {
                 line += ", \(processing.supersededCount) edited or deleted meanwhile"
             }
-            Swift.print(line + ", \(processing.failures.count) failed")
+            Swift.print(line + ", \(processing.failedCount) failed")
         }
         for failure in processing.failures.prefix(20) {
             Swift.print(
@@ -112,11 +112,11 @@ extension MissingEmbeddings.Report {
                 .interrupted,
                 "interrupted after \(processing.completedCount) chunks; run it again to go on")
         }
-        let failedCount = processing.failures.count + failedMaterials.count + setAsideCount
+        let failedCount = processing.failedCount + failedMaterials.count + setAsideCount
         guard failedCount == 0 else {
             throw CommandFailure(
                 .someFailed,
-                "\(processing.failures.count + setAsideCount) chunks and \(failedMaterials.count) materials failed: see minilm status --failed"
+                "\(processing.failedCount + setAsideCount) chunks and \(failedMaterials.count) materials failed: see minilm status --failed"
             )
         }
     }
