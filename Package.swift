@@ -123,7 +123,10 @@ let package = Package(
             ]),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["EmbeddingEngine", "JSON", "ModelConversion", "TestSupport", "minilm"]),
+            dependencies: [
+                "EmbeddingEngine", "EmbeddingPipeline", "JSON", "ModelConversion", "TestSupport",
+                "minilm", .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

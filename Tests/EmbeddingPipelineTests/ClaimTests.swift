@@ -117,12 +117,12 @@ import Testing
                 try other.recoverAbandoned()
             }
             let chunk = try test.library.chunks(materialID: material)[0]
-            #expect(chunk.isSetAside == (round >= 3))
+            #expect(chunk.isSetAside == (round >= 6))
         }
         let chunks = try test.library.chunks(materialID: material)
         #expect(chunks.map(\.isSetAside) == [true, false])
         #expect(chunks[0].embeddingStatus == .failed && chunks[0].lastError == PoisonPolicy.reason)
-        #expect(chunks[0].interruptions == PoisonPolicy.attemptLimit)
+        #expect(chunks[0].loneInterruptions == PoisonPolicy.attemptLimit)
         #expect(chunks[1].interruptions > PoisonPolicy.attemptLimit)
         // Named, it is tried again.
         #expect(try test.library.need(.init(.chunk(ids[0])), model).chunkCount == 0)

@@ -76,10 +76,15 @@ import Testing
         #expect(try !test.library.generation().isChanging)
     }
 
-    @Test func aChunkThatFailsDoesNotHoldUpTheNewModel() throws {
+    @Test func aChunkThatFailsHoldsUpTheNewModelUnlessThatIsAccepted() throws {
         let (test, material) = try prepare()
-        new.failPassing("text 7", times: 2)
+        new.failPassing("text 7", times: 3)
         _ = try test.processor(new).processChunks(.init(.all))
+        #expect(try test.library.generation().isChanging)
+        #expect(try search(test, old, "text 7").first?.text == "text 7")
+        var accepting = ContentProcessor.Options()
+        accepting.acceptsFailures = true
+        _ = try test.processor(new).processChunks(.init(.all), accepting)
         #expect(try !test.library.generation().isChanging)
         #expect(try test.library.chunks(materialID: material)[7].embeddingStatus == .failed)
         #expect(try search(test, new, "text 7").allSatisfy { $0.text != "text 7" })

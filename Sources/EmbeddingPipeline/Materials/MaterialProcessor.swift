@@ -4,6 +4,12 @@ import Foundation
 import TextExtraction
 import Tokenization
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Takes a material's text from its file and cuts it into chunks that fit the model's window.
 public struct MaterialProcessor: Sendable {
     let library: Library
@@ -39,18 +45,32 @@ public struct MaterialProcessor: Sendable {
     /// Takes the text of a material's file anew, unless the file is unchanged. What goes wrong with
     /// the file is recorded with the material.
     ///
+    /// - Parameters:
+    ///   - lease: the task that this is done for.
     /// - Throws: `PipelineError`.
-    public func extract(materialID: Int64) throws(PipelineError) -> Outcome {
-        let material = try library.material(id: materialID)
-        guard let path = material.sourcePath else { return .unchanged }
-        switch read(path, previous: material) {
-        case .success(nil): return .unchanged
-        case .success(let text?): return .extracted(try store(text, materialID))
-        case .failure(let error):
-            try library.failMaterial(id: materialID, error.description)
-            return .failed(error)
+    public func extract(
+        materialID: Int64, lease: TaskLease? = nil
+    ) throws(PipelineError) -> Outcome {
+        for _ in 0..<Self.triesWhileOthersWrite {
+            let material = try library.material(id: materialID)
+            guard let path = material.sourcePath else { return .unchanged }
+            switch read(path, previous: material) {
+            case .success(nil): return .unchanged
+            case .success(let text?):
+                if let changes = try store(text, material, lease, queuesEmbeddings: false) {
+                    return .extracted(changes)
+                }
+            case .failure(let error):
+                try library.failMaterial(
+                    id: materialID, error.description, contentHash: material.contentHash)
+                return .failed(error)
+            }
         }
+        return .failed(.changedWhileRead)
     }
+
+    /// How often a file is read anew because someone else has stored a version of it meanwhile.
+    private static let triesWhileOthersWrite = 5
 
     /// A file that was added to a subject.
     public struct Addition: Sendable, Equatable {
@@ -64,35 +84,49 @@ public struct MaterialProcessor: Sendable {
     ///
     /// - Parameters:
     ///   - recordsFailure: whether a new file that gives no text becomes a failed material.
+    ///   - queuesEmbeddings: whether a task for its new chunks is queued with them.
     /// - Throws: `PipelineError`.
     public func add(
-        path: String, title: String, subjectID: Int64, recordsFailure: Bool
+        path: String, title: String, subjectID: Int64, recordsFailure: Bool,
+        queuesEmbeddings: Bool = false
     ) throws(PipelineError) -> Addition {
-        let known = try library.material(subjectID: subjectID, sourcePath: path)
-        let text: SourceText?
-        switch read(path, previous: known) {
-        case .success(let new): text = new
-        case .failure(let error):
-            guard known != nil || recordsFailure else {
+        var isNew = false
+        for _ in 0..<Self.triesWhileOthersWrite {
+            let known = try library.material(subjectID: subjectID, sourcePath: path)
+            isNew = isNew || known == nil
+            let result = read(path, previous: known)
+            // What is not there is a mistake in the name, and no material.
+            if case .failure(let error) = result, known == nil,
+                !recordsFailure || error == .notFound || error == .notARegularFile
+            {
                 return Addition(materialID: nil, isNew: true, outcome: .failed(error))
             }
-            let id = try register(known, path, title, subjectID)
-            try library.failMaterial(id: id, error.description)
-            return Addition(materialID: id, isNew: known == nil, outcome: .failed(error))
+            let material: Material
+            if let known {
+                material = known
+            } else {
+                material = try library.addMaterial(
+                    subjectID: subjectID, title: title, sourcePath: path)
+            }
+            var outcome: Outcome?
+            switch result {
+            case .success(nil): outcome = .unchanged
+            case .success(let text?):
+                if let changes = try store(
+                    text, material, nil, queuesEmbeddings: queuesEmbeddings)
+                {
+                    outcome = .extracted(changes)
+                }
+            case .failure(let error):
+                try library.failMaterial(
+                    id: material.id ?? 0, error.description, contentHash: material.contentHash)
+                outcome = .failed(error)
+            }
+            if let outcome {
+                return Addition(materialID: material.id, isNew: isNew, outcome: outcome)
+            }
         }
-        let id = try register(known, path, title, subjectID)
-        guard let text else {
-            return Addition(materialID: id, isNew: false, outcome: .unchanged)
-        }
-        let changes = try store(text, id)
-        return Addition(materialID: id, isNew: known == nil, outcome: .extracted(changes))
-    }
-
-    private func register(
-        _ known: Material?, _ path: String, _ title: String, _ subjectID: Int64
-    ) throws(PipelineError) -> Int64 {
-        if let id = known?.id { return id }
-        return try library.addMaterial(subjectID: subjectID, title: title, sourcePath: path).id ?? 0
+        return Addition(materialID: nil, isNew: isNew, outcome: .failed(.changedWhileRead))
     }
 
     private struct SourceText {
@@ -117,16 +151,19 @@ public struct MaterialProcessor: Sendable {
         }
     }
 
+    /// - Returns: nil when someone else has stored another version since the file was read.
     private func store(
-        _ source: SourceText, _ materialID: Int64
-    ) throws(PipelineError) -> ChunkChanges {
+        _ source: SourceText, _ material: Material, _ lease: TaskLease?, queuesEmbeddings: Bool
+    ) throws(PipelineError) -> ChunkChanges? {
         let drafts = chunker.chunks(of: source.text).map { chunk in
             ChunkDraft(
                 text: chunk.text, tokenCount: chunk.tokenCount, byteRange: chunk.byteRange)
         }
-        return try library.replaceChunks(
-            materialID: materialID, drafts, mediaType: source.text.mediaType.rawValue,
-            contentHash: source.digest)
+        let text = MaterialText(
+            drafts: drafts, mediaType: source.text.mediaType.rawValue,
+            contentHash: source.digest, previousHash: material.contentHash, lease: lease,
+            queuesEmbeddings: queuesEmbeddings)
+        return try library.storeText(materialID: material.id ?? 0, text)
     }
 }
 
@@ -141,7 +178,11 @@ extension Material {
 enum FileDigest {
     /// SHA-256 in hexadecimal; nil where the file cannot be read.
     static func sha256(path: String) -> String? {
-        guard let file = FileHandle(forReadingAtPath: path) else { return nil }
+        var status = stat()
+        // Opening a pipe would wait for a writer.
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+            let file = FileHandle(forReadingAtPath: path)
+        else { return nil }
         var digest = SHA256()
         do {
             while let data = try file.read(upToCount: 1 << 20), !data.isEmpty {

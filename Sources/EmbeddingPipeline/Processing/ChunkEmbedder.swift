@@ -8,7 +8,6 @@ public protocol ChunkEmbedder: Sendable {
     /// Takes texts in and returns at once.
     ///
     /// - Parameters:
-    ///   - isStopRequested: asked now and then; what is not done by then comes back as `cancelled`.
     ///   - completion: called once, on any thread, with a result a text.
     func embed(
         _ texts: [String],

@@ -9,8 +9,8 @@ struct ChunkSupply {
     private let excluded: Set<Int64>
     private var materials: ArraySlice<Int64>
     private var ready: ArraySlice<Int64> = []
-    /// With their interruptions, the least suspicious last.
-    private var suspects: [(interruptions: Int, id: Int64)] = []
+    /// The least suspicious last.
+    private var suspects: [Suspect] = []
     private var isSorted = false
 
     init(
@@ -49,7 +49,7 @@ struct ChunkSupply {
         let rows = try Row.fetchCursor(
             db,
             sql: """
-                SELECT id, interruptions FROM content_chunks
+                SELECT id, interruptions, lone_interruptions FROM content_chunks
                 WHERE material_id = :material AND claim_id IS NULL \(scope)
                     AND \(selection.condition)
                 ORDER BY ordinal
@@ -62,16 +62,26 @@ struct ChunkSupply {
             if interruptions == 0 {
                 clean.append(id)
             } else {
-                suspects.append((interruptions, id))
+                suspects.append(
+                    Suspect(
+                        id: id, interruptions: interruptions,
+                        loneInterruptions: row["lone_interruptions"]))
             }
         }
         ready = clean[...]
     }
 
+    private struct Suspect {
+        var id: Int64
+        var interruptions: Int
+        var loneInterruptions: Int
+        var rank: (Int, Int, Int64) { (loneInterruptions, interruptions, id) }
+    }
+
     /// The next suspects that go together: so many that the next interruption tells more.
     mutating func nextSuspects(batchSize: Int) -> [Int64] {
         if !isSorted {
-            suspects.sort { ($0.interruptions, $0.id) > ($1.interruptions, $1.id) }
+            suspects.sort { $0.rank > $1.rank }
             isSorted = true
         }
         guard let first = suspects.last else { return [] }
@@ -79,7 +89,8 @@ struct ChunkSupply {
             batchSize: batchSize, interruptions: first.interruptions)
         var group: [Int64] = []
         while group.count < size, let next = suspects.last,
-            next.interruptions == first.interruptions
+            next.interruptions == first.interruptions,
+            next.loneInterruptions == first.loneInterruptions
         {
             group.append(next.id)
             suspects.removeLast()

@@ -22,6 +22,8 @@ public struct ContentProcessor: Sendable {
         public var memoryThreshold = 0.8
         /// Whether to wait for chunks that others have in work.
         public var waitsForOthers = false
+        /// Whether search changes to a new model although chunks have failed with it.
+        public var acceptsFailures = false
 
         public init() {}
     }
@@ -73,7 +75,8 @@ public struct ContentProcessor: Sendable {
         case .immediately: try processChunksImmediately(run)
         case .inBatches: try processChunksInBatches(run)
         }
-        try library.completeGeneration(embedder.model)
+        try library.completeGeneration(
+            embedder.model, acceptsFailures: options.acceptsFailures)
         return run.report
     }
 

@@ -17,6 +17,7 @@ final class ProcessingRun {
     private var inWork: [HandedOver] = []
     /// Groups that may be in work at once.
     private var depth = 2
+    private var isWarm = false
 
     private var library: Library { processor.library }
     private var model: ModelIdentity { processor.embedder.model }
@@ -147,6 +148,7 @@ final class ProcessingRun {
             let size = prepareBatch(batchSize)
             var candidates = supply.nextSuspects(batchSize: size)[...]
             if candidates.isEmpty { return }
+            warmUp()
             let isAlone = candidates.count == 1
             let limit = candidates.count
             guard processor.gate.enter(alone: isAlone, isStopRequested: isStopRequested) else {
@@ -174,6 +176,15 @@ final class ProcessingRun {
             handOver(claim)
             try drain()
         }
+    }
+
+    /// Has the engine compute once before chunks are suspected of ending the process: what ends it
+    /// while it starts is not their fault.
+    private func warmUp() {
+        guard !isWarm, progress.batchCount == 0 else { return }
+        isWarm = true
+        let chunk = ClaimedChunk(id: 0, materialID: 0, text: "a", textHash: .init(), tokenCount: 3)
+        _ = HandedOver(Claim(id: 0, chunks: [chunk]), processor.embedder).wait(isStopRequested)
     }
 
     private func handOver(_ claim: Claim) {

@@ -28,6 +28,8 @@ public struct ContentChunk: Codable, Sendable, Identifiable, FetchableRecord,
     public var attempts: Int
     /// How often the process ended while it was in work, since it last went well.
     public var interruptions: Int
+    /// Of those: when nothing else was in work.
+    public var loneInterruptions: Int
     /// Whether it was given up: it ended the process that worked on it, time and again.
     public var isSetAside: Bool
     /// Why it is `failed`.
@@ -49,6 +51,7 @@ public struct ContentChunk: Codable, Sendable, Identifiable, FetchableRecord,
         case byteEnd = "byte_end"
         case tokenCount = "token_count"
         case embeddingStatus = "embedding_status"
+        case loneInterruptions = "lone_interruptions"
         case isSetAside = "is_set_aside"
         case lastError = "last_error"
         case modelFingerprint = "model_fingerprint"
@@ -81,6 +84,7 @@ extension ContentChunk {
         modelFingerprint = fingerprint
         embeddingStatus = .completed
         interruptions = 0
+        loneInterruptions = 0
         isSetAside = false
         lastError = nil
         claimID = nil

@@ -58,8 +58,10 @@ package struct LeaseOwner: Equatable, Sendable, CustomStringConvertible {
     package var isGone: Bool {
         guard bootID == Self.machineBootID(), processNamespace == Self.namespace(), !bootID.isEmpty
         else { return false }
-        guard let state = ProcessState(processID) else { return true }
-        return state.startTime != startTime || state.isZombie
+        if let state = ProcessState(processID) {
+            return state.startTime != startTime || state.isZombie
+        }
+        return kill(processID, 0) == -1 && errno == ESRCH
     }
 
     private static func machineBootID() -> String {

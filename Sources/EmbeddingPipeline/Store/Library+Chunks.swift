@@ -39,7 +39,8 @@ extension Library {
                     UPDATE content_chunks SET text = ?, text_hash = ?, token_count = ?,
                         embedding = NULL,
                         embedding_byte_count = NULL, embedding_status = 'pending', attempts = 0,
-                        interruptions = 0, is_set_aside = 0, last_error = NULL, claim_id = NULL, updated_at = ?
+                        interruptions = 0, lone_interruptions = 0,
+                        is_set_aside = 0, last_error = NULL, claim_id = NULL, updated_at = ?
                     WHERE id = ?
                     """, arguments: [text, hash, tokenCount, clock.now, chunkID])
             try db.execute(
@@ -64,7 +65,8 @@ extension Library {
             try db.execute(
                 sql: """
                     UPDATE content_chunks SET embedding_status = 'pending', attempts = 0,
-                        interruptions = 0, is_set_aside = 0, last_error = NULL, updated_at = :now
+                        interruptions = 0, lone_interruptions = 0,
+                        is_set_aside = 0, last_error = NULL, updated_at = :now
                     WHERE embedding_status = 'failed' AND \(scope)
                     """, arguments: arguments + StatementArguments(["now": clock.now]))
             let count = db.changesCount

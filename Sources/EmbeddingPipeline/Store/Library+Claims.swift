@@ -120,6 +120,7 @@ extension Library {
             switch outcome {
             case .vector(let vector):
                 let data = StoredVector.data(vector)
+                precondition(data.count == model.byteCount)
                 try storeEmbedding(db, chunk.id, data, model)
                 tally.completedCount += 1
                 for twin in try twins(db, chunk, model) {
@@ -195,7 +196,8 @@ extension Library {
             sql: """
                 UPDATE content_chunks SET embedding = :vector,
                     embedding_byte_count = length(:vector), model_fingerprint = :model,
-                    embedding_status = 'completed', interruptions = 0, is_set_aside = 0,
+                    embedding_status = 'completed', interruptions = 0,
+                    lone_interruptions = 0, is_set_aside = 0,
                     last_error = NULL, claim_id = NULL, updated_at = :now WHERE id = :id
                 """,
             arguments: [
@@ -215,15 +217,16 @@ extension Library {
             let description: String = claim["owner"]
             let end: Date = claim["expires_at"]
             guard description != owner.description,
-                end < clock.now || LeaseOwner(description)?.isGone ?? true
+                Self.isAbandoned(description, leaseEnd: end, now: clock.now)
             else { continue }
             let id: Int64 = claim["id"]
             // Copies of a text that ends the process are as suspicious as it is.
             try db.execute(
                 sql: """
-                    UPDATE content_chunks SET interruptions = interruptions + 1
+                    UPDATE content_chunks SET interruptions = interruptions + 1,
+                        lone_interruptions = lone_interruptions + ?
                     WHERE \(Self.isInWorkOrTwin)
-                    """, arguments: [id, id])
+                    """, arguments: [claim["is_alone"] as Bool, id, id])
             if claim["is_alone"] {
                 setAside += try setAsidePoison(db, claim: id)
             }
@@ -272,7 +275,7 @@ extension Library {
             db,
             sql: """
                 SELECT id, material_id FROM content_chunks
-                WHERE (\(Self.isInWorkOrTwin)) AND interruptions >= ?
+                WHERE (\(Self.isInWorkOrTwin)) AND lone_interruptions >= ?
                 """, arguments: [claim, claim, PoisonPolicy.attemptLimit])
         for row in poison {
             try db.execute(

@@ -80,6 +80,17 @@ extension Library {
         if try Self.generation(db).active == model.fingerprint {
             try db.execute(sql: "DELETE FROM previous_embeddings")
         }
+        // What failed with the other model has its vector still.
+        try db.execute(
+            sql: """
+                UPDATE content_chunks SET embedding_status = 'completed', last_error = NULL,
+                    interruptions = 0, lone_interruptions = 0, is_set_aside = 0, updated_at = ?
+                WHERE embedding_status = 'failed' AND model_fingerprint = ?
+                    AND is_vector(embedding, ?, ?)
+                """, arguments: [clock.now, model.fingerprint, model.dimension, model.isUnit])
+        let materials = try Int64.fetchAll(
+            db, sql: "SELECT id FROM materials WHERE processing_status IN ('extracted', 'failed')")
+        for id in materials { try updateProcessingStatus(db, id) }
     }
 
     /// - Throws: `PipelineError.otherModel` when vectors are made with another model now.
@@ -90,18 +101,23 @@ extension Library {
         }
     }
 
-    /// Lets search use the new model's vectors once no chunk is left to do, in one transaction.
+    /// Lets search use the new model's vectors once they are complete, in one transaction.
     ///
+    /// - Parameters:
+    ///   - acceptsFailures: whether chunks that have a vector of the old model and have failed with
+    ///     the new one do not hold it up; search finds them no more then.
     /// - Returns: whether search has changed to the new model.
     @discardableResult
-    package func completeGeneration(_ model: ModelIdentity) throws(PipelineError) -> Bool {
+    package func completeGeneration(
+        _ model: ModelIdentity, acceptsFailures: Bool = false
+    ) throws(PipelineError) -> Bool {
         guard try generation().isChanging else { return false }
         return try write { db in
             let generation = try Self.generation(db)
             guard generation.isChanging, generation.target == model.fingerprint else {
                 return false
             }
-            // What has failed does not hold up the rest; it is searched no more until it is made.
+            // A chunk that never had a vector loses nothing by the change.
             let isLeft = try Bool.fetchOne(
                 db,
                 sql: """
@@ -112,7 +128,13 @@ extension Library {
                         WHERE embedding_status = 'completed' AND model_fingerprint > :model)
                     OR EXISTS (SELECT 1 FROM content_chunks
                         WHERE embedding_status = 'completed' AND model_fingerprint IS NULL)
-                    """, arguments: ["model": model.fingerprint])
+                    OR NOT :accepts AND EXISTS (SELECT 1 FROM content_chunks
+                        WHERE embedding_status = 'failed' AND model_fingerprint = :active)
+                    """,
+                arguments: [
+                    "model": model.fingerprint, "active": generation.active,
+                    "accepts": acceptsFailures,
+                ])
             guard isLeft == false else { return false }
             try db.execute(
                 sql: "UPDATE generation SET active_fingerprint = ?",

@@ -1,41 +1,6 @@
 import Foundation
 import GRDB
 
-/// A piece of text as it is cut from a material, before it is stored.
-public struct ChunkDraft: Sendable, Equatable {
-    public var text: String
-    /// Special tokens included.
-    public var tokenCount: Int
-    public var page: Int?
-    /// Where it stands in the source file.
-    public var byteRange: Range<Int>?
-
-    public init(text: String, tokenCount: Int, page: Int? = nil, byteRange: Range<Int>? = nil) {
-        self.text = text
-        self.tokenCount = tokenCount
-        self.page = page
-        self.byteRange = byteRange
-    }
-}
-
-/// What an edit of a material did to its chunks.
-public struct ChunkChanges: Sendable, Equatable {
-    /// Kept with their embeddings.
-    public var keptCount = 0
-    /// New texts.
-    public var addedCount = 0
-    /// Gone from the material.
-    public var removedCount = 0
-
-    public init() {}
-
-    public static func += (left: inout ChunkChanges, right: ChunkChanges) {
-        left.keptCount += right.keptCount
-        left.addedCount += right.addedCount
-        left.removedCount += right.removedCount
-    }
-}
-
 extension Library {
     /// Registers a file, or finds it where it is registered already.
     ///
@@ -68,18 +33,6 @@ extension Library {
             try Material.filter(
                 Column("subject_id") == subjectID && Column("source_path") == sourcePath
             ).fetchOne(db)
-        }
-    }
-
-    /// Queues those of some materials that have chunks without an embedding.
-    public func enqueueEmbeddings(materialIDs: [Int64]) throws(PipelineError) {
-        try write { db in
-            for id in materialIDs {
-                let isInNeed = try Bool.fetchOne(
-                    db, sql: "SELECT processing_status = 'extracted' FROM materials WHERE id = ?",
-                    arguments: [id])
-                if isInNeed == true { try enqueue(db, .processMaterialEmbeddings, id) }
-            }
         }
     }
 
@@ -135,19 +88,80 @@ extension Library {
         contentHash: String? = nil
     ) throws(PipelineError) -> ChunkChanges {
         try write { db in
-            guard try Material.exists(db, key: materialID) else {
-                throw PipelineError.noSuchMaterial(materialID)
+            try self.replaceChunks(
+                db, materialID, drafts, mediaType: mediaType, contentHash: contentHash)
+        }
+    }
+
+    private func replaceChunks(
+        _ db: Database, _ materialID: Int64, _ drafts: [ChunkDraft], mediaType: String?,
+        contentHash: String?
+    ) throws -> ChunkChanges {
+        guard try Material.exists(db, key: materialID) else {
+            throw PipelineError.noSuchMaterial(materialID)
+        }
+        let changes = try replaceChunks(db, materialID, drafts)
+        try db.execute(
+            sql: """
+                UPDATE materials SET processing_status = 'extracted', last_error = NULL,
+                    media_type = coalesce(?, media_type),
+                    content_hash = coalesce(?, content_hash), updated_at = ?
+                WHERE id = ?
+                """, arguments: [mediaType, contentHash, clock.now, materialID])
+        try updateProcessingStatus(db, materialID)
+        return changes
+    }
+
+    /// Stores the text of a material's file, unless another version was stored since the file was
+    /// read.
+    ///
+    /// - Returns: nil when it was.
+    func storeText(
+        materialID: Int64, _ text: MaterialText
+    ) throws(PipelineError) -> ChunkChanges? {
+        try write { db in
+            if let lease = text.lease { try renew(db, lease) }
+            let isCurrent = try Bool.fetchOne(
+                db, sql: "SELECT content_hash IS ? FROM materials WHERE id = ?",
+                arguments: [text.previousHash, materialID])
+            if isCurrent == false { return nil }
+            let changes = try replaceChunks(
+                db, materialID, text.drafts, mediaType: text.mediaType,
+                contentHash: text.contentHash)
+            if text.queuesEmbeddings, try isInNeed(db, materialID) {
+                try enqueue(db, .processMaterialEmbeddings, materialID)
             }
-            let changes = try self.replaceChunks(db, materialID, drafts)
-            try db.execute(
-                sql: """
-                    UPDATE materials SET processing_status = 'extracted', last_error = NULL,
-                        media_type = coalesce(?, media_type),
-                        content_hash = coalesce(?, content_hash), updated_at = ?
-                    WHERE id = ?
-                    """, arguments: [mediaType, contentHash, clock.now, materialID])
-            try self.updateProcessingStatus(db, materialID)
             return changes
+        }
+    }
+
+    private func isInNeed(_ db: Database, _ materialID: Int64) throws -> Bool {
+        try Bool.fetchOne(
+            db, sql: "SELECT processing_status = 'extracted' FROM materials WHERE id = ?",
+            arguments: [materialID]) ?? false
+    }
+
+    /// Queues the materials that wait for a worker and have no task, for whoever was to queue one
+    /// was ended before.
+    public func enqueueForgotten() throws(PipelineError) {
+        try write { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT id, processing_status FROM materials AS material
+                    WHERE (processing_status = 'extracted'
+                            OR processing_status = 'pending' AND source_path IS NOT NULL)
+                        AND NOT EXISTS (SELECT 1 FROM tasks
+                            WHERE name IN ('process_material', 'process_material_embeddings',
+                                    'update_existing_material_embeddings')
+                                AND argument = material.id
+                                AND state IN ('queued', 'running', 'dead'))
+                    """)
+            for row in rows {
+                let isUnread = row["processing_status"] == Material.ProcessingStatus.pending
+                try enqueue(
+                    db, isUnread ? .processMaterial : .processMaterialEmbeddings, row["id"])
+            }
         }
     }
 
@@ -206,13 +220,19 @@ extension Library {
     }
 
     /// Records why a material's text could not be taken.
-    public func failMaterial(id: Int64, _ reason: String) throws(PipelineError) {
+    ///
+    /// - Parameters:
+    ///   - contentHash: as it was when the file was read; if another version was stored since, that
+    ///     stands.
+    func failMaterial(
+        id: Int64, _ reason: String, contentHash: String?
+    ) throws(PipelineError) {
         try write { db in
             try db.execute(
                 sql: """
                     UPDATE materials SET processing_status = 'failed', last_error = ?,
-                        updated_at = ? WHERE id = ?
-                    """, arguments: [reason, clock.now, id])
+                        updated_at = ? WHERE id = ? AND content_hash IS ?
+                    """, arguments: [reason, clock.now, id, contentHash])
         }
     }
 

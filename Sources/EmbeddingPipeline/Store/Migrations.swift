@@ -77,6 +77,7 @@ package enum Migrations {
                         CHECK (embedding_status IN ('pending', 'completed', 'failed')),
                     attempts INTEGER NOT NULL DEFAULT 0,
                     interruptions INTEGER NOT NULL DEFAULT 0,
+                    lone_interruptions INTEGER NOT NULL DEFAULT 0,
                     is_set_aside INTEGER NOT NULL DEFAULT 0,
                     last_error TEXT,
                     model_fingerprint TEXT REFERENCES models(fingerprint),
@@ -164,6 +165,7 @@ package enum Migrations {
                     state TEXT NOT NULL DEFAULT 'queued'
                         CHECK (state IN ('queued', 'running', 'succeeded', 'dead')),
                     attempts INTEGER NOT NULL DEFAULT 0,
+                    interruptions INTEGER NOT NULL DEFAULT 0,
                     next_run_at TEXT NOT NULL,
                     runs_again INTEGER NOT NULL DEFAULT 0,
                     progress INTEGER NOT NULL DEFAULT 0,

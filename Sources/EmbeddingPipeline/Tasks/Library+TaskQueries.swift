@@ -42,14 +42,6 @@ extension Library {
         }
     }
 
-    /// When the next task is due; nil when none is queued.
-    public func nextTaskDate() throws(PipelineError) -> Date? {
-        try read { db in
-            try Date.fetchOne(
-                db, sql: "SELECT min(next_run_at) FROM tasks WHERE state = 'queued'")
-        }
-    }
-
     /// Makes a dead or waiting task due now, with all its tries to come. A dead one keeps its story.
     ///
     /// - Returns: false when the task runs, has succeeded, or the same work is queued already.
@@ -69,7 +61,7 @@ extension Library {
             guard [.dead, .queued].contains(task.state), isQueued != true else { return false }
             try db.execute(
                 sql: """
-                    UPDATE tasks SET state = 'queued', attempts = 0, next_run_at = :now,
+                    UPDATE tasks SET state = 'queued', attempts = 0, interruptions = 0, next_run_at = :now,
                         updated_at = :now WHERE id = :id
                     """, arguments: ["now": clock.now, "id": id])
             return true

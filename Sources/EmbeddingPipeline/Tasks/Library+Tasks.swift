@@ -138,12 +138,13 @@ extension Library {
         case .failed(_, isPassing: false):
             NextState(state: .dead, attempts: attempts, runAt: now)
         case .failed(_, isPassing: true):
-            if let delay = name.retrySchedule.delay(attempts: attempts, jitter: jitter) {
+            if runsAgain {
+                // What was queued meanwhile is new work, with all its tries to come.
+                NextState(state: .queued, attempts: 0, runAt: now)
+            } else if let delay = name.retrySchedule.delay(attempts: attempts, jitter: jitter) {
                 NextState(
                     state: .queued, attempts: attempts,
                     runAt: now.addingTimeInterval(delay.seconds))
-            } else if runsAgain {
-                NextState(state: .queued, attempts: 0, runAt: now)
             } else {
                 NextState(state: .dead, attempts: attempts, runAt: now)
             }
@@ -159,8 +160,8 @@ extension Library {
             }
         try db.execute(
             sql: """
-                UPDATE tasks SET state = ?, attempts = ?, next_run_at = ?, runs_again = 0,
-                    lease_owner = NULL, lease_expires_at = NULL,
+                UPDATE tasks SET state = ?, attempts = ?, interruptions = 0, next_run_at = ?,
+                    runs_again = 0, lease_owner = NULL, lease_expires_at = NULL,
                     last_error = iif(? = 'stopped', last_error, ?), updated_at = ?
                 WHERE id = ?
                 """,
@@ -178,9 +179,9 @@ extension Library {
 
     /// Takes tasks back from workers that are gone, and frees their chunks.
     ///
-    /// A run that had stored something goes on at once, and does not count: a chunk that ends the
-    /// process is found by its own attempts. One that had not is tried at once as often as it may
-    /// fail.
+    /// A run that ended with its process did not fail: it goes on at once, and does not count. Only
+    /// a task whose process ends ``interruptionLimit`` times in a row before it has stored anything
+    /// is dead: it is what ends them. (A chunk that does is found by its own count.)
     public func recoverAbandoned() throws(PipelineError) {
         let leases = try read { db in
             let tasks = try String.fetchAll(
@@ -196,28 +197,36 @@ extension Library {
         }
     }
 
+    /// Whether an owner's lease ended, or its process.
+    static func isAbandoned(_ owner: String, leaseEnd: Date, now: Date) -> Bool {
+        leaseEnd < now || LeaseOwner(owner)?.isGone ?? true
+    }
+
     private func isAbandoned(_ task: PipelineTask) -> Bool {
         guard let description = task.leaseOwner, description != owner.description else {
             return false
         }
-        return (task.leaseExpiresAt ?? .distantPast) < clock.now
-            || LeaseOwner(description)?.isGone ?? true
+        return Self.isAbandoned(
+            description, leaseEnd: task.leaseExpiresAt ?? .distantPast, now: clock.now)
     }
 
+    /// See ``recoverAbandoned()``.
+    package static let interruptionLimit = 10
+
     private func recover(_ db: Database, _ task: PipelineTask) throws {
-        let attempts = task.progress > 0 ? task.attempts - 1 : task.attempts
-        let limit = (TaskName(rawValue: task.name)?.retrySchedule.retryCount ?? 0) + 1
-        let isDead = attempts >= limit && !task.runsAgain
+        let interruptions = task.progress > 0 || task.runsAgain ? 0 : task.interruptions + 1
+        let isDead = interruptions >= Self.interruptionLimit
         let error = "the process that ran it ended"
         try db.execute(
             sql: """
-                UPDATE tasks SET state = ?, attempts = ?, next_run_at = ?, runs_again = 0,
-                    lease_owner = NULL, lease_expires_at = NULL, last_error = ?, updated_at = ?
+                UPDATE tasks SET state = ?, attempts = max(0, attempts - 1), interruptions = ?,
+                    next_run_at = ?, runs_again = 0, lease_owner = NULL, lease_expires_at = NULL,
+                    last_error = ?, updated_at = ?
                 WHERE id = ?
                 """,
             arguments: [
-                isDead ? PipelineTask.State.dead : .queued, task.runsAgain ? 0 : attempts,
-                clock.now, error, clock.now, task.id,
+                isDead ? PipelineTask.State.dead : .queued, interruptions, clock.now, error,
+                clock.now, task.id,
             ])
         try endRun(db, task.id, "interrupted", error)
     }

@@ -13,6 +13,8 @@ public struct PipelineTask: Codable, Sendable, Identifiable, Equatable, Fetchabl
     public var state: State
     /// Runs so far, counted before each.
     public var attempts: Int
+    /// How often in a row its process ended before it had stored anything.
+    public var interruptions: Int
     public var nextRunAt: Date
     /// Whether it was queued anew while it runs: then it runs once more.
     public var runsAgain: Bool
@@ -35,7 +37,7 @@ public struct PipelineTask: Codable, Sendable, Identifiable, Equatable, Fetchabl
     }
 
     enum CodingKeys: String, CodingKey {
-        case id, name, argument, state, attempts, progress
+        case id, name, argument, state, attempts, interruptions, progress
         case nextRunAt = "next_run_at"
         case runsAgain = "runs_again"
         case leaseOwner = "lease_owner"

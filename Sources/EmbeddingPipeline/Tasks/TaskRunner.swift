@@ -46,7 +46,7 @@ public struct TaskRunner: Sendable {
         }
         switch lease.name {
         case .processMaterial:
-            if case .failed(let error) = try materials.extract(materialID: id) {
+            if case .failed(let error) = try materials.extract(materialID: id, lease: lease) {
                 return .failed(error.description, isPassing: error.isPassing)
             }
             return try embed(.material(id))

@@ -54,6 +54,8 @@ public final class Worker: Sendable {
     ///   it waits instead, unless it runs once.
     public func run(isStopRequested: @escaping @Sendable () -> Bool) throws(PipelineError) -> Report
     {
+        try library.recoverAbandoned()
+        try library.enqueueForgotten()
         try library.removeSucceededTasks(before: library.clock.now - Self.memory.seconds)
         for _ in 0..<max(1, options.concurrency) {
             state.withLock { $0.slotCount += 1 }

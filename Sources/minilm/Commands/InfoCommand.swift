@@ -45,6 +45,7 @@ struct InfoCommand: ParsableCommand {
         }
         facts += [
             .init("self_test_vectors", JSONValue.integer(settings.selfTestTexts.count)),
+            .init("device", .string("cpu (fallback in force: there is no GPU, and no GPU cache)")),
             .init("backend", .string("openblas")),
             .init("backend_detail", .string(BertEncoder.backendDescription)),
             .init("threads", JSONValue.integer(embedder.configuration.threadCount)),

@@ -24,13 +24,16 @@ struct VerifyCommand: ParsableCommand {
         name: [.short, .long], help: ArgumentHelp("Check this library.", valueName: "file"))
     var library: String?
     @Flag(help: "Only look at the library; change nothing.") var checkOnly = false
+    @Flag(
+        help: "Leave out SQLite's own check of the library's file, which takes long and locks it.")
+    var quick = false
     @Flag(help: "Print what was found in the library as a JSON object.") var json = false
     @Flag(name: [.short, .long], help: "Print nothing when all is sound.") var quiet = false
 
     func validate() throws {
         try options.checkBeside(modelFile)
-        if library == nil, checkOnly || json {
-            throw ValidationError("--check-only and --json belong to --library.")
+        if library == nil, checkOnly || json || quick {
+            throw ValidationError("--check-only, --quick and --json belong to --library.")
         }
     }
 
@@ -39,7 +42,8 @@ struct VerifyCommand: ParsableCommand {
             let identity = ModelIdentity(
                 try EmbeddingModel(path: try ModelOptions.path(modelFile ?? options.model)))
             let verification = LibraryVerification(
-                path: library, isCheckOnly: checkOnly, json: json, isQuiet: quiet)
+                path: library, isCheckOnly: checkOnly, isQuick: quick, json: json,
+                isQuiet: quiet)
             return try verification.run(identity)
         }
         try verifyModel()

@@ -51,7 +51,7 @@ extension LibraryStatistics {
             "subjects    \(subjectCount) (\(subjectsWithMaterialsCount) with materials, \(without) without)"
         )
         Swift.print(
-            "materials   \(materialCount) (\(materialsWithChunksCount) with chunks, \(empty) without)"
+            "materials   \(materialCount) (\(materialsWithChunksCount) with chunks, \(empty) without), \(materialsByStatus[.failed] ?? 0) failed"
         )
         Swift.print(
             "chunks      \(chunks.chunkCount): \(chunks.completedCount) completed, "

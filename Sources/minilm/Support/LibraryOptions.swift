@@ -23,16 +23,32 @@ struct LibraryOptions: ParsableArguments {
 
     /// - Parameters:
     ///   - creates: whether a library is made where there is none.
-    func open(creates: Bool = false) throws -> Library {
+    ///   - waitsLong: whether to wait a minute for others, not only some seconds.
+    func open(creates: Bool = false, waitsLong: Bool = false) throws -> Library {
         var options = Library.Options()
+        if waitsLong { options.busyTimeout = .seconds(60) }
         options.creates = creates
         let path = try path
         if creates, library == nil { try makeParentDirectory(path) }
         return try Library(path: path, options)
     }
 
+    /// Opens a library to look at it; a file that may not be written will do.
+    func openToRead() throws -> Library {
+        var options = Library.Options()
+        options.isReadOnly = true
+        let location = try path
+        do throws(PipelineError) {
+            return try Library(path: location, options)
+        } catch {
+            // An older schema, or what an interrupted transaction left, has to be put right first.
+            guard case .readOnly = error else { throw error }
+            return try open()
+        }
+    }
+
     private var path: String {
-        get throws {
+        get throws(CommandFailure) {
             if let path = library ?? Environment.string("MINILM_LIBRARY") { return path }
             guard
                 let data = Environment.string("XDG_DATA_HOME")

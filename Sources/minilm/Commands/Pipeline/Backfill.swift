@@ -76,9 +76,11 @@ extension MissingEmbeddings.Report {
         if extractedMaterialCount > 0 { Swift.print("\(extractedMaterialCount) materials read") }
         let count = processing.completedCount
         let rate = Double(count) / max(elapsed.seconds, 1e-9)
-        if count == 0, processing.reusedCount == 0, processing.failures.isEmpty, setAsideCount == 0
-        {
-            Swift.print("nothing to do")
+        let isIdle =
+            count == 0 && processing.reusedCount == 0 && processing.supersededCount == 0
+            && processing.failures.isEmpty && failedMaterials.isEmpty && setAsideCount == 0
+        if isIdle {
+            if extractedMaterialCount == 0 { Swift.print("nothing to do") }
         } else {
             var line = "\(count) embedded in \(elapsed.short) (\(rate.fixed(1))/s)"
             if processing.reusedCount > 0 {
@@ -98,6 +100,9 @@ extension MissingEmbeddings.Report {
         }
         for failure in failedMaterials.prefix(20) {
             Swift.print("  material \(failure.materialID): \(failure.reason)")
+        }
+        if left.chunkCount > 0, processing.failedCount == 0 {
+            Swift.print("  \(left.chunkCount) chunks are left in need")
         }
         if setAsideCount > 0 {
             Swift.print(

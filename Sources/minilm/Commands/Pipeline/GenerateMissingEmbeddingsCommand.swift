@@ -33,6 +33,10 @@ struct GenerateMissingEmbeddingsCommand: ParsableCommand {
     @Flag(help: "Only chunks that are pending.") var pendingOnly = false
     @Flag(help: "Only chunks without a valid vector of this model.") var missingOnly = false
 
+    @Flag(
+        help:
+            "Let search change to a new model although some chunks have failed with it.")
+    var acceptFailed = false
     @Flag(help: "Say what would be done, and how long it would take; change nothing.")
     var dryRun = false
     @Flag(help: "Print statistics; change nothing.") var statsOnly = false
@@ -98,7 +102,9 @@ struct GenerateMissingEmbeddingsCommand: ParsableCommand {
     }
 
     mutating func run() throws {
-        let library = try library.open()
+        let library =
+            statsOnly || dryRun
+            ? try library.openToRead() : try library.open(waitsLong: true)
         try library.checkExists(selection.target)
         if statsOnly {
             let statistics = try library.statistics(selection.target, try model.identity())
@@ -111,6 +117,7 @@ struct GenerateMissingEmbeddingsCommand: ParsableCommand {
         try model.compute.checkMemory(engine)
         var backfill = Backfill(selection: selection, isQuiet: quiet, logger: logger)
         backfill.options.batchSize = batchSize.count
+        backfill.options.acceptsFailures = acceptFailed
         try backfill.run(library, engine, json: json)
     }
 

@@ -5,6 +5,7 @@ import JSON
 struct LibraryVerification {
     var path: String
     var isCheckOnly: Bool
+    var isQuick: Bool
     var json: Bool
     var isQuiet: Bool
 
@@ -15,7 +16,9 @@ struct LibraryVerification {
         let progress = WorkProgress(isQuiet: isQuiet)
         let report: VerificationReport
         do throws(PipelineError) {
-            report = try library.verify(model, repairs: !isCheckOnly) { done, total in
+            report = try library.verify(
+                model, repairs: !isCheckOnly, checksFile: !isQuick
+            ) { done, total in
                 if done > 0 { progress.showChunks(done, of: total) }
                 return !Signals.isStopRequested
             }

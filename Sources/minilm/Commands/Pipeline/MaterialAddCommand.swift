@@ -45,11 +45,11 @@ struct MaterialAddCommand: ParsableCommand {
         var skippedCount = 0
         var queuedCount = 0
         var chunks = ChunkChanges()
-        var failures: [(path: String, reason: String)] = []
+        var failures: [(path: String, reason: String, isMissing: Bool)] = []
     }
 
     mutating func run() throws {
-        let library = try library.open(creates: true)
+        let library = try library.open(creates: createSubject)
         let subject = try findSubject(library)
         let found = FileWalk.files(files)
         let progress = WorkProgress(isQuiet: quiet)
@@ -57,14 +57,12 @@ struct MaterialAddCommand: ParsableCommand {
         let text = try engine?.model ?? EmbeddingModel(path: try ModelOptions.path(model.model))
         let processor = MaterialProcessor(library, model: text)
         var tally = Tally()
-        var materials: [Int64] = []
         for (index, file) in found.enumerated() {
             if Signals.isStopRequested { break }
             progress.showFiles(index, of: found.count)
-            if let id = try add(file, subject, processor, library, &tally) { materials.append(id) }
+            try add(file, subject, processor, library, &tally)
         }
         progress.finish()
-        if !queue, !embed { try library.enqueueEmbeddings(materialIDs: materials) }
         try report(tally, fileCount: found.count)
         try Signals.check("after \(tally.addedCount + tally.updatedCount) files")
         if let engine {
@@ -73,6 +71,9 @@ struct MaterialAddCommand: ParsableCommand {
             try backfill.run(library, engine, json: json)
         }
         guard tally.failures.isEmpty else {
+            if tally.failures.count == found.count, tally.failures.allSatisfy(\.isMissing) {
+                throw CommandFailure(.noInput, "no such file: \(tally.failures[0].path)")
+            }
             throw CommandFailure(
                 .someFailed,
                 "\(tally.failures.count) of \(found.count) files could not be read: see minilm material list"
@@ -95,21 +96,20 @@ struct MaterialAddCommand: ParsableCommand {
         }
     }
 
-    /// - Returns: the material's id; nil when the file was passed over.
     private func add(
         _ file: FileWalk.File, _ subject: Int64, _ processor: MaterialProcessor,
         _ library: Library, _ tally: inout Tally
-    ) throws -> Int64? {
+    ) throws {
         if queue {
             let material = try library.addMaterial(
                 subjectID: subject, title: file.name, sourcePath: file.path)
             try library.enqueue(.processMaterial, material.id ?? 0)
             tally.queuedCount += 1
-            return material.id
+            return
         }
         let addition = try processor.add(
             path: file.path, title: file.name, subjectID: subject,
-            recordsFailure: file.isNamed)
+            recordsFailure: file.isNamed, queuesEmbeddings: !embed)
         switch addition.outcome {
         case .unchanged: tally.unchangedCount += 1
         case .extracted(let changes):
@@ -117,16 +117,15 @@ struct MaterialAddCommand: ParsableCommand {
             tally.chunks += changes
         case .failed(let error):
             if file.isNamed || addition.materialID != nil {
-                tally.failures.append((file.path, error.description))
+                tally.failures.append((file.path, error.description, error == .notFound))
             } else {
                 tally.skippedCount += 1
             }
         }
-        return addition.materialID
     }
 
     private func report(_ tally: Tally, fileCount: Int) throws {
-        for failure in tally.failures {
+        for failure in tally.failures where !failure.isMissing || fileCount > tally.failures.count {
             StandardError.print("minilm: \(failure.path): \(failure.reason)\n")
         }
         if json {

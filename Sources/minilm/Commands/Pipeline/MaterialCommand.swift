@@ -45,7 +45,7 @@ struct MaterialCommand: ParsableCommand {
 
         mutating func run() throws {
             let library = try library.open()
-            // All or nothing: an id that is not there is seen first.
+            // An id that is not there is seen before anything is removed.
             for id in ids { _ = try library.material(id: id) }
             for id in Set(ids).sorted() { try library.removeMaterial(id: id) }
         }

@@ -28,10 +28,18 @@ struct SearchCommand: ParsableCommand {
     }
 
     mutating func run() throws {
-        let library = try library.open()
+        guard query.contains(where: { !$0.isWhitespace }) else {
+            throw CommandFailure(.usage, "the query is empty")
+        }
+        let library = try library.openToRead()
         let subject = try library.subject(subject)
         let engine = try model.reproducibleEmbedder()
-        let vector = Array(try engine.embed([query])[0])
+        let embeddings = try engine.embed([query])
+        let vector = Array(embeddings[0])
+        if embeddings.droppedTokenCounts[0] > 0 {
+            StandardError.print(
+                "minilm: the query was cut to \(embeddings.tokenCounts[0]) tokens\n")
+        }
         let hits = try library.search(
             vector, ModelIdentity(engine.model), subjectID: subject.id, count: k)
         for (rank, hit) in hits.enumerated() {
@@ -61,10 +69,22 @@ extension SearchHit {
 
     fileprivate func print(rank: Int) {
         let place = page.map { "page \($0)" } ?? "chunk \(ordinal + 1)"
-        Swift.print("\(rank). \(Double(score).fixed(4))  \(title), \(place)")
-        for line in text.split(whereSeparator: \.isNewline).prefix(6) {
-            Swift.print("   \(line.prefix(160))")
+        let source = sourcePath.map { $0 == title ? "" : "  \($0)" } ?? ""
+        Swift.print("\(rank). \(Double(score).fixed(4))  \(title), \(place)\(source)")
+        for line in text.split(whereSeparator: \.isNewline) {
+            Swift.print("   \(line.withoutControls)")
         }
-        if rank > 0 { Swift.print("") }
+        Swift.print("")
+    }
+}
+
+extension Substring {
+    /// Without what would steer a terminal.
+    fileprivate var withoutControls: String {
+        String(
+            String.UnicodeScalarView(
+                unicodeScalars.map { scalar in
+                    scalar.properties.generalCategory == .control ? " " : scalar
+                }))
     }
 }

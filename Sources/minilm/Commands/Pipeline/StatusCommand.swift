@@ -19,7 +19,7 @@ struct StatusCommand: ParsableCommand {
     @OptionGroup var model: ModelOptions
 
     mutating func run() throws {
-        let library = try library.open()
+        let library = try library.openToRead()
         let target: ChunkSelection.Target =
             if let subject { .subject(try library.subject(subject).id ?? 0) } else { .all }
         if failed { return try listFailures(library, target) }
@@ -33,6 +33,12 @@ struct StatusCommand: ParsableCommand {
         }
         statistics.print()
         if generation.isChanging {
+            let heldUp = statistics.chunks.failedCount
+            if heldUp > 0 {
+                print(
+                    "            \(heldUp) failed chunks may hold up the change (generate-missing-embeddings --accept-failed)"
+                )
+            }
             print(
                 "model       search uses \(generation.active?.prefix(12) ?? ""), vectors of \(generation.target?.prefix(12) ?? "") are being made"
             )

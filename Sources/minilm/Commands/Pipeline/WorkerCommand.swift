@@ -37,7 +37,7 @@ struct WorkerCommand: ParsableCommand {
     mutating func run() throws {
         ProcessMemory.keepFlat()
         let logger = try log.logger(default: .info)
-        let library = try library.open()
+        let library = try library.open(waitsLong: true)
         let engine = try model.reproducibleEmbedder()
         try model.compute.checkMemory(engine)
         let identity = ModelIdentity(engine.model)

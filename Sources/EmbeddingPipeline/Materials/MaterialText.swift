@@ -1,0 +1,48 @@
+/// A piece of text as it is cut from a material, before it is stored.
+public struct ChunkDraft: Sendable, Equatable {
+    public var text: String
+    /// Special tokens included.
+    public var tokenCount: Int
+    public var page: Int?
+    /// Where it stands in the source file.
+    public var byteRange: Range<Int>?
+
+    public init(text: String, tokenCount: Int, page: Int? = nil, byteRange: Range<Int>? = nil) {
+        self.text = text
+        self.tokenCount = tokenCount
+        self.page = page
+        self.byteRange = byteRange
+    }
+}
+
+/// What an edit of a material did to its chunks.
+public struct ChunkChanges: Sendable, Equatable {
+    /// Kept with their embeddings.
+    public var keptCount = 0
+    /// New texts.
+    public var addedCount = 0
+    /// Gone from the material.
+    public var removedCount = 0
+
+    public init() {}
+
+    public static func += (left: inout ChunkChanges, right: ChunkChanges) {
+        left.keptCount += right.keptCount
+        left.addedCount += right.addedCount
+        left.removedCount += right.removedCount
+    }
+}
+
+/// What a material's file gave, and what was known of the material when it was read.
+struct MaterialText {
+    var drafts: [ChunkDraft]
+    var mediaType: String
+    /// SHA-256 of the file, in hexadecimal.
+    var contentHash: String
+    /// The hash of the version that it takes the place of.
+    var previousHash: String?
+    /// The task that this is done for.
+    var lease: TaskLease?
+    /// Whether a task for chunks in need is queued in the same transaction.
+    var queuesEmbeddings: Bool
+}
