@@ -9,10 +9,10 @@ struct ConvertCommand: ParsableCommand {
         discussion: """
             MODEL_DIR has config.json, model.safetensors (F32, F16 or BF16),
             tokenizer.json or vocab.txt, and, of sentence-transformers, modules.json,
-            1_Pooling/config.json and sentence_bert_config.json. BERT encoders with mean,
-            CLS or max pooling are converted; what the engine cannot run is named and
-            refused. The same checkpoint and name give the same bytes. The file appears
-            whole or not at all, and is checked after it was written.
+            1_Pooling/config.json and sentence_bert_config.json. BERT encoders with
+            mean, CLS or max pooling are converted; what the engine cannot run is named
+            and refused. The same checkpoint and name give the same bytes. The file
+            appears whole or not at all, and is checked after it was written.
             """)
 
     @Argument(help: "The checkpoint's directory.") var modelDir: String

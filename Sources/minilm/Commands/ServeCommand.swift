@@ -20,13 +20,13 @@ struct ServeCommand: ParsableCommand {
         abstract: "Serve embeddings over stdin and stdout: JSON-RPC 2.0, a line each.",
         discussion: """
             Methods: initialize, embed, tokenize, count, plan, info, stats,
-            $/cancelRequest, shutdown; `minilm manifest` prints their JSON Schemas.
-            Type this to try it:
+            $/cancelRequest, shutdown; `minilm manifest` prints their JSON Schemas. Type
+            this to try it:
               {"id":1,"method":"embed","params":{"input":"A text"}}
 
-            Answers come as they are ready, matched by id. stdout carries them and nothing
-            else; logs go to stderr. The end of the input ends the server, once all is
-            answered; so does SIGTERM, and a second one ends it at once.
+            Answers come as they are ready, matched by id. stdout carries them and
+            nothing else; logs go to stderr. The end of the input ends the server, once
+            all is answered; so does SIGTERM, and a second one ends it at once.
             """)
 
     @OptionGroup var model: ModelOptions

@@ -8,13 +8,14 @@ struct VerifyCommand: ParsableCommand {
         commandName: "verify",
         abstract: "Check a model file, or with --library a library.",
         discussion: """
-            Of a model file: its fingerprint, its weights, and that its self-test vectors come
-            out here. Exits with 0 when the file is sound, with 65 when it is not.
+            Of a model file: its fingerprint, its weights, and that its self-test
+            vectors come out here. Exits with 0 when the file is sound, with 65 when it
+            is not.
 
-            Of a library: missing, stale, orphaned and invalid vectors. What can be put right
-            is, and the materials are queued for `minilm worker`; --check-only changes
-            nothing. Exits with 0 when all is sound, with 1 when something was found, with 65
-            when the file is damaged.
+            Of a library: missing, stale, orphaned and invalid vectors. What can be put
+            right is, and the materials are queued for `minilm worker`; --check-only
+            changes nothing. Exits with 0 when all is sound, with 1 when something was
+            found, with 65 when the file is damaged.
             """)
 
     @Argument(help: "A model file. Default: as for the other commands.") var modelFile: String?

@@ -13,14 +13,15 @@ struct GenerateMissingEmbeddingsCommand: ParsableCommand {
               minilm generate-missing-embeddings --subject-id 3 --dry-run
               minilm generate-missing-embeddings --material-id 17 --failed-only
 
-            A chunk is in need when it is pending, has failed, or has no valid vector of this
-            model. Each batch is stored in one transaction: whatever ends the run, another
-            goes on where it was. With another model than before, new vectors are made beside
-            the old ones, and search changes to them when all are there.
+            A chunk is in need when it is pending, has failed, or has no valid vector of
+            this model. Each batch is stored in one transaction: whatever ends the run,
+            another goes on where it was. With another model than before, new vectors
+            are made beside the old ones, and search changes to them when all are there.
 
-            On a terminal a bar shows how far the work is; elsewhere there is a line with the
-            time every ten seconds. Exits with 0 when all are embedded, with 1 when some have
-            failed, 64 on wrong usage, 66 when there is no such subject or material.
+            On a terminal a bar shows how far the work is; elsewhere there is a line
+            with the time every ten seconds. Exits with 0 when all are embedded, with 1
+            when some have failed, 64 on wrong usage, 66 when there is no such subject
+            or material.
             """)
 
     @Option(help: ArgumentHelp("The chunks of a subject.", valueName: "id"))

@@ -12,12 +12,13 @@ struct MaterialAddCommand: ParsableCommand {
               minilm material add notes.md chapters/ --subject history --create-subject --embed
               minilm material add slides.txt --subject history
 
-            A file that was added before is read anew when it has changed; chunks whose text
-            is the same keep their vectors. Of a directory, all files of text are taken;
-            hidden ones and others are passed over.
+            A file that was added before is read anew when it has changed; chunks whose
+            text is the same keep their vectors. Of a directory, all files of text are
+            taken; hidden ones and others are passed over.
 
-            The vectors are made at once with --embed; otherwise by `minilm worker`, or by
-            `minilm generate-missing-embeddings`. Exits with 1 when a file could not be read.
+            The vectors are made at once with --embed; otherwise by `minilm worker`, or
+            by `minilm generate-missing-embeddings`. Exits with 1 when a file could not
+            be read.
             """)
 
     @Argument(help: ArgumentHelp("Files and directories.", valueName: "file"))

@@ -8,8 +8,8 @@ struct SearchCommand: ParsableCommand {
         commandName: "search",
         abstract: "Find the chunks of a subject that are nearest to a query.",
         discussion: """
-            Exact cosine similarity over all vectors. The model must be the one that made
-            them.
+            Exact cosine similarity over all vectors. The model must be the one that
+            made them.
             """)
 
     @Argument(help: "The query.") var query: String

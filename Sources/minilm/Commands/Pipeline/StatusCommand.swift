@@ -6,8 +6,8 @@ struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Show where everything in a library stands.",
         discussion: """
-            Vectors of another model than the one at hand are stale: they are searched until
-            `minilm generate-missing-embeddings` has made all anew.
+            Vectors of another model than the one at hand are stale: they are searched
+            until `minilm generate-missing-embeddings` has made all anew.
             """)
 
     @Option(help: ArgumentHelp("Only this subject, by name or id.", valueName: "subject"))

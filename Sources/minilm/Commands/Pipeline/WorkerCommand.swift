@@ -7,10 +7,10 @@ struct WorkerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "worker", abstract: "Run the tasks that are due, until stopped.",
         discussion: """
-            Several workers may share a library. What failed is tried again after ever longer
-            waits; `minilm task list` shows it. Ctrl-C ends a worker in good order: what is
-            done is stored, the rest is given back. One that is killed loses a batch at most,
-            and the next worker goes on.
+            Several workers may share a library. What failed is tried again after ever
+            longer waits; `minilm task list` shows it. Ctrl-C ends a worker in good
+            order: what is done is stored, the rest is given back. One that is killed
+            loses a batch at most, and the next worker goes on.
             """)
 
     @Flag(help: "End when no task is due any more.") var once = false
