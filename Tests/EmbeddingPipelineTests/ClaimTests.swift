@@ -167,3 +167,31 @@ import Testing
         #expect(chunk.claimID == nil && chunk.interruptions == 1)
     }
 }
+
+@Suite struct SuspicionTests {
+    /// Who kills processes at random hits chunks that go well another time.
+    @Test func whereOtherThingsEndProcessesItTakesMoreToGiveAChunkUp() throws {
+        let test = try TestLibrary()
+        let embedder = FakeEmbedder()
+        let material = try test.material(["a", "b"])
+        try test.library.beginGeneration(embedder.model)
+        let ids = try test.library.chunks(materialID: material).map { $0.id! }
+        let other = try test.again()
+        func die(_ id: Int64) throws {
+            var ids = [id]
+            _ = try test.library.write { db in
+                try test.library.claim(db, limit: 1, .any, embedder.model, isAlone: true) {
+                    ids.popLast()
+                }
+            }
+            test.clock.advance(.seconds(61))
+            try other.recoverAbandoned()
+        }
+        for _ in 0..<3 { try die(ids[0]) }
+        _ = try test.processor(embedder).processChunks(.init(.chunk(ids[0])))
+        for _ in 0..<8 { try die(ids[1]) }
+        #expect(try !test.library.chunk(id: ids[1]).isSetAside)
+        try die(ids[1])
+        #expect(try test.library.chunk(id: ids[1]).isSetAside)
+    }
+}

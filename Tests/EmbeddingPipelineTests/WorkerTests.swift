@@ -130,3 +130,48 @@ import Testing
         #expect(try test.library.taskCounts() == [.dead: 1])
     }
 }
+
+@Suite struct WaitingTests {
+    /// Somebody else has a chunk in work, and takes his time.
+    @Test func aTaskThatWaitsForOthersMakesRoom() throws {
+        let test = try TestLibrary()
+        let embedder = FakeEmbedder()
+        let held = try test.material(["held"])
+        let free = try test.material(["free"])
+        try test.library.beginGeneration(embedder.model)
+        let other = try test.again()
+        var ids = try test.library.chunks(materialID: held).map { $0.id! }
+        let claim = try #require(
+            try other.write { db in
+                try other.claim(db, limit: 1, .any, embedder.model, isAlone: false) {
+                    ids.popLast()
+                }.0
+            })
+        let first = try test.library.enqueue(.processMaterialEmbeddings, held)
+        let second = try test.library.enqueue(.processMaterialEmbeddings, free)
+        let processor = ContentProcessor(test.library, embedder, memory: FixedMemory.plenty)
+        let materials = MaterialProcessor(test.library, model: try TinyModel.embedder().model)
+        var options = Worker.Options()
+        options.pollInterval = .milliseconds(10)
+        let worker = Worker(
+            TaskRunner(processor, materials), options,
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        let library = test.library
+        let report = try worker.run {
+            do { return try library.task(id: second).state == .succeeded } catch { return true }
+        }
+        #expect(report.succeededCount == 1 && report.stoppedCount >= 1)
+        let task = try test.library.task(id: first)
+        #expect(task.state == .queued && task.attempts == 0)
+        #expect(task.nextRunAt == test.clock.now + 5)
+        _ = try other.write { db in
+            try other.settle(db, claim, [.vector(embedder.vector("held"))], embedder.model)
+        }
+        test.clock.advance(.seconds(5))
+        options.runsOnce = true
+        let again = Worker(
+            TaskRunner(processor, materials), options,
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        #expect(try again.run { false }.succeededCount == 1)
+    }
+}

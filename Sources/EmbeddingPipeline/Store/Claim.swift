@@ -50,6 +50,13 @@ package enum PoisonPolicy {
     /// A first try and five more.
     package static let attemptLimit = 6
 
+    /// How often a process must have ended with a chunk alone before the chunk is given up. Where
+    /// processes were ended by something else before, it takes more to be sure.
+    ///
+    /// - Parameters:
+    ///   - refutedCount: how often such a chunk went well later.
+    package static func limit(refutedCount: Int) -> Int { attemptLimit + min(refutedCount, 30) }
+
     package static let reason =
         "the process ended \(attemptLimit) times or more while this chunk was in work"
 

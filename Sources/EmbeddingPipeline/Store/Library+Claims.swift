@@ -194,6 +194,13 @@ extension Library {
         }
         try db.execute(
             sql: """
+                UPDATE suspicion SET refuted_count = refuted_count + (
+                    SELECT lone_interruptions FROM content_chunks WHERE id = :id)
+                WHERE EXISTS (SELECT 1 FROM content_chunks
+                    WHERE id = :id AND lone_interruptions > 0)
+                """, arguments: ["id": id])
+        try db.execute(
+            sql: """
                 UPDATE content_chunks SET embedding = :vector,
                     embedding_byte_count = length(:vector), model_fingerprint = :model,
                     embedding_status = 'completed', interruptions = 0,
@@ -271,12 +278,13 @@ extension Library {
     }
 
     private func setAsidePoison(_ db: Database, claim: Int64) throws -> [Int64] {
+        let refutedCount = try Int.fetchOne(db, sql: "SELECT refuted_count FROM suspicion")
         let poison = try Row.fetchAll(
             db,
             sql: """
                 SELECT id, material_id FROM content_chunks
                 WHERE (\(Self.isInWorkOrTwin)) AND lone_interruptions >= ?
-                """, arguments: [claim, claim, PoisonPolicy.attemptLimit])
+                """, arguments: [claim, claim, PoisonPolicy.limit(refutedCount: refutedCount ?? 0)])
         for row in poison {
             try db.execute(
                 sql: """

@@ -124,6 +124,12 @@ package enum Migrations {
                     active_fingerprint TEXT REFERENCES models(fingerprint),
                     target_fingerprint TEXT REFERENCES models(fingerprint));
                 INSERT INTO generation (id) VALUES (1);
+                -- One row: how often a chunk that was alone in work when a process ended went well
+                -- later. Something else ends processes then.
+                CREATE TABLE suspicion (
+                    id INTEGER PRIMARY KEY CHECK (id = 1),
+                    refuted_count INTEGER NOT NULL DEFAULT 0);
+                INSERT INTO suspicion (id) VALUES (1);
                 """)
         try hashTexts(db)
         try db.execute(

@@ -93,7 +93,13 @@ extension Library {
         case failed(String, isPassing: Bool)
         /// Asked to stop before the end; the attempt does not count.
         case stopped
+        /// Others have what it was to do in work; it looks again soon, and the attempt does not
+        /// count.
+        case waiting
     }
+
+    /// How soon a task that waits for others looks again.
+    private static let waitingTime: TimeInterval = 5
 
     /// Ends a task's run: it succeeded, will be tried again, or is dead.
     ///
@@ -132,6 +138,8 @@ extension Library {
     ) -> NextState {
         switch end {
         case .stopped: NextState(state: .queued, attempts: attempts - 1, runAt: now)
+        case .waiting:
+            NextState(state: .queued, attempts: attempts - 1, runAt: now + waitingTime)
         case .succeeded where runsAgain, .failed(_, isPassing: false) where runsAgain:
             NextState(state: .queued, attempts: 0, runAt: now)
         case .succeeded: NextState(state: .succeeded, attempts: attempts, runAt: now)
@@ -157,12 +165,13 @@ extension Library {
             case .succeeded: ("succeeded", nil)
             case .failed(let reason, _): ("failed", reason)
             case .stopped: ("stopped", nil)
+            case .waiting: ("waiting", nil)
             }
         try db.execute(
             sql: """
                 UPDATE tasks SET state = ?, attempts = ?, interruptions = 0, next_run_at = ?,
                     runs_again = 0, lease_owner = NULL, lease_expires_at = NULL,
-                    last_error = iif(? = 'stopped', last_error, ?), updated_at = ?
+                    last_error = iif(? IN ('stopped', 'waiting'), last_error, ?), updated_at = ?
                 WHERE id = ?
                 """,
             arguments: [next.state, next.attempts, next.runAt, outcome, error, clock.now, id])

@@ -57,7 +57,8 @@ public struct TaskRun: Codable, Sendable, Equatable, FetchableRecord, TableRecor
     public var owner: String
     public var startedAt: Date
     public var endedAt: Date?
-    /// `succeeded`, `failed`, `interrupted` (its process ended) or `stopped` (it was asked to).
+    /// `succeeded`, `failed`, `interrupted` (its process ended), `stopped` (it was asked to) or
+    /// `waiting` (others had its chunks in work).
     public var outcome: String?
     public var error: String?
 

@@ -7,6 +7,9 @@ public struct TaskRunner: Sendable {
     let library: Library
     let processor: ContentProcessor
     let materials: MaterialProcessor
+    /// Whether a task whose chunks others have in work waits for them; otherwise it is queued again
+    /// and makes room for the next.
+    var waitsForOthers = true
 
     public init(_ processor: ContentProcessor, _ materials: MaterialProcessor) {
         library = processor.library
@@ -38,7 +41,7 @@ public struct TaskRunner: Sendable {
             var options = ContentProcessor.Options()
             options.memoryThreshold = lease.name.memoryThreshold
             // The task is done when its chunks are, whoever does them.
-            options.waitsForOthers = true
+            options.waitsForOthers = waitsForOthers
             if lease.name == .processMaterialEmbeddings { options.batchSize = Self.batchSize }
             let report = try processor.processChunks(
                 ChunkSelection(target), options, lease: lease, isStopRequested: isStopRequested)
@@ -100,7 +103,9 @@ public struct TaskRunner: Sendable {
 
     private static func end(_ report: ProcessingReport) -> Library.TaskEnd {
         if report.isStopped { return .stopped }
-        guard let first = report.failures.first else { return .succeeded }
+        guard let first = report.failures.first else {
+            return report.elsewhereCount > 0 ? .waiting : .succeeded
+        }
         let count = report.failures.count
         return .failed(
             "\(count) \(count == 1 ? "chunk" : "chunks") failed; chunk \(first.chunkID): \(first.reason)",

@@ -30,6 +30,7 @@ public final class Worker: Sendable {
         public var succeededCount = 0
         /// Runs that failed, to be tried again or not.
         public var failedCount = 0
+        /// Runs that were given back.
         public var stoppedCount = 0
     }
 
@@ -43,6 +44,8 @@ public final class Worker: Sendable {
 
     public init(_ runner: TaskRunner, _ options: Options = Options(), logger: Logger) {
         library = runner.library
+        var runner = runner
+        runner.waitsForOthers = options.runsOnce
         self.runner = runner
         self.options = options
         self.logger = logger
@@ -109,7 +112,7 @@ public final class Worker: Sendable {
             switch end {
             case .succeeded: state.report.succeededCount += 1
             case .failed: state.report.failedCount += 1
-            case .stopped: state.report.stoppedCount += 1
+            case .stopped, .waiting: state.report.stoppedCount += 1
             }
         }
         return true
