@@ -72,7 +72,10 @@ public enum PipelineError: Error, Equatable, Sendable, CustomStringConvertible {
         case let error as PipelineError: self = error
         case let error as EmbeddingError: self = .engine(error)
         case let error as DatabaseError:
-            let reason = error.message ?? "SQLite error \(error.resultCode.rawValue)"
+            // What stands in a damaged file may be quoted there.
+            let reason = (error.message ?? "SQLite error \(error.resultCode.rawValue)")
+                .unicodeScalars.map { $0.properties.generalCategory == .control ? " " : "\($0)" }
+                .joined()
             self =
                 switch error.resultCode {
                 case .SQLITE_BUSY, .SQLITE_LOCKED: .busy(path: path)
@@ -83,6 +86,8 @@ public enum PipelineError: Error, Equatable, Sendable, CustomStringConvertible {
                 case .SQLITE_IOERR: .inputOutput(path: path, reason: reason)
                 default: .database(reason)
                 }
+        case is RowDecodingError:
+            self = .corrupt(path: path, reason: "a row holds what cannot be there")
         default: self = .database(String(describing: error))
         }
     }

@@ -56,8 +56,8 @@ struct ChunkSupply {
                 """, arguments: StatementArguments(arguments))
         var clean: [Int64] = []
         while let row = try rows.next() {
-            let id: Int64 = row["id"]
-            let interruptions: Int = row["interruptions"]
+            let id: Int64 = try row.value("id")
+            let interruptions: Int = try row.value("interruptions")
             if excluded.contains(id) { continue }
             if interruptions == 0 {
                 clean.append(id)
@@ -65,7 +65,7 @@ struct ChunkSupply {
                 suspects.append(
                     Suspect(
                         id: id, interruptions: interruptions,
-                        loneInterruptions: row["lone_interruptions"]))
+                        loneInterruptions: try row.value("lone_interruptions")))
             }
         }
         ready = clean[...]

@@ -71,13 +71,17 @@ extension Library {
                 WHERE chunk.id = ?
                 """, arguments: [chunk.id])
         guard let row else { throw PipelineError.noSuchChunk(chunk.id) }
-        let (start, end): (Int?, Int?) = (row["byte_start"], row["byte_end"])
+        let (start, end): (Int?, Int?) = (
+            (try row.value("byte_start")), (try row.value("byte_end"))
+        )
         var range: Range<Int>?
         if let start, let end, start <= end { range = start..<end }
         return SearchHit(
-            chunkID: chunk.id, score: chunk.score, materialID: row["material_id"],
-            title: row["title"], sourcePath: row["source_path"], subject: row["subject"],
-            ordinal: row["ordinal"], page: row["page"], byteRange: range, text: row["text"])
+            chunkID: chunk.id, score: chunk.score, materialID: try row.value("material_id"),
+            title: try row.value("title"), sourcePath: try row.value("source_path"),
+            subject: try row.value("subject"),
+            ordinal: try row.value("ordinal"), page: try row.value("page"), byteRange: range,
+            text: try row.value("text"))
     }
 }
 

@@ -33,7 +33,7 @@ extension Library {
                 db, sql: "SELECT material_id, text_hash FROM content_chunks WHERE id = ?",
                 arguments: [chunkID])
             guard let row else { throw PipelineError.noSuchChunk(chunkID) }
-            if row["text_hash"] == hash { return }
+            if (try row.value("text_hash")) == hash { return }
             try db.execute(
                 sql: """
                     UPDATE content_chunks SET text = ?, text_hash = ?, token_count = ?,
@@ -45,7 +45,7 @@ extension Library {
                     """, arguments: [text, hash, tokenCount, clock.now, chunkID])
             try db.execute(
                 sql: "DELETE FROM previous_embeddings WHERE chunk_id = ?", arguments: [chunkID])
-            try updateProcessingStatus(db, row["material_id"])
+            try updateProcessingStatus(db, (try row.value("material_id")))
         }
     }
 

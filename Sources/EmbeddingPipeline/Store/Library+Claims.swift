@@ -59,9 +59,11 @@ extension Library {
     /// What another program has written may lack its hash, or have that of another text.
     private func claimedChunk(_ db: Database, _ row: Row) throws -> ClaimedChunk {
         let chunk = ClaimedChunk(
-            id: row["id"], materialID: row["material_id"], text: row["text"],
-            textHash: TextHash.of(row["text"]), tokenCount: row["token_count"] ?? 0)
-        let storedHash: Data? = row["text_hash"]
+            id: try row.value("id"), materialID: try row.value("material_id"),
+            text: try row.value("text"),
+            textHash: TextHash.of((try row.value("text"))),
+            tokenCount: try row.value("token_count") ?? 0)
+        let storedHash: Data? = try row.value("text_hash")
         if storedHash != chunk.textHash {
             try db.execute(
                 sql: "UPDATE content_chunks SET text_hash = ? WHERE id = ?",
@@ -221,20 +223,20 @@ extension Library {
         var setAside: [Int64] = []
         let claims = try Row.fetchAll(db, sql: "SELECT id, owner, is_alone, expires_at FROM claims")
         for claim in claims {
-            let description: String = claim["owner"]
-            let end: Date = claim["expires_at"]
+            let description: String = try claim.value("owner")
+            let end: Date = try claim.value("expires_at")
             guard description != owner.description,
                 Self.isAbandoned(description, leaseEnd: end, now: clock.now)
             else { continue }
-            let id: Int64 = claim["id"]
+            let id: Int64 = try claim.value("id")
             // Copies of a text that ends the process are as suspicious as it is.
             try db.execute(
                 sql: """
                     UPDATE content_chunks SET interruptions = interruptions + 1,
                         lone_interruptions = lone_interruptions + ?
                     WHERE \(Self.isInWorkOrTwin)
-                    """, arguments: [claim["is_alone"] as Bool, id, id])
-            if claim["is_alone"] {
+                    """, arguments: [(try claim.value("is_alone")) as Bool, id, id])
+            if try claim.value("is_alone") {
                 setAside += try setAsidePoison(db, claim: id)
             }
             try db.execute(
@@ -256,7 +258,7 @@ extension Library {
     /// and done before the next work.
     func relinquish(_ claims: [Claim]) {
         relinquished.withLock { $0 += claims.map(\.id) }
-        do { try write { db in try releaseRelinquished(db) } } catch {}
+        do { try writeBriefly { db in try releaseRelinquished(db) } } catch {}
     }
 
     var hasRelinquished: Bool { relinquished.withLock { !$0.isEmpty } }
@@ -291,7 +293,7 @@ extension Library {
                     UPDATE content_chunks SET embedding_status = 'failed', is_set_aside = 1,
                         last_error = ?, claim_id = NULL, updated_at = ? WHERE id = ?
                     """, arguments: [PoisonPolicy.reason, clock.now, row["id"]])
-            try updateProcessingStatus(db, row["material_id"])
+            try updateProcessingStatus(db, (try row.value("material_id")))
         }
         return poison.map { $0["id"] }
     }

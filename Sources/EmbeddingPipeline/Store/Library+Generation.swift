@@ -29,10 +29,10 @@ extension Library {
                     SELECT models.* FROM models
                     JOIN generation ON fingerprint = target_fingerprint
                     """)
-            return row.map { row in
+            return try row.map { row in
                 ModelIdentity(
-                    fingerprint: row["fingerprint"], name: row["name"],
-                    dimension: row["dimension"], isUnit: row["is_unit"])
+                    fingerprint: try row.value("fingerprint"), name: try row.value("name"),
+                    dimension: try row.value("dimension"), isUnit: try row.value("is_unit"))
             }
         }
     }

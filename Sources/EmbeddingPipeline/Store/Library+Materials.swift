@@ -158,9 +158,11 @@ extension Library {
                                 AND state IN ('queued', 'running', 'dead'))
                     """)
             for row in rows {
-                let isUnread = row["processing_status"] == Material.ProcessingStatus.pending
+                let isUnread =
+                    try row.value("processing_status") == Material.ProcessingStatus.pending
                 try enqueue(
-                    db, isUnread ? .processMaterial : .processMaterialEmbeddings, row["id"])
+                    db, isUnread ? .processMaterial : .processMaterialEmbeddings,
+                    (try row.value("id")))
             }
         }
     }
@@ -175,7 +177,7 @@ extension Library {
                 SELECT id, text FROM content_chunks WHERE material_id = ? ORDER BY ordinal DESC
                 """, arguments: [materialID])
         while let row = try rows.next() {
-            old[TextHash.of(row["text"]), default: []].append(row["id"])
+            old[TextHash.of((try row.value("text"))), default: []].append((try row.value("id")))
         }
 
         let hashes = drafts.map { TextHash.of($0.text) }

@@ -12,6 +12,7 @@ public final class Library: Sendable {
     package let owner: LeaseOwner
     private let queue: DatabaseQueue
     private let heartbeat: Heartbeat
+    private let busyLimit: BusyLimit
     let leaseDuration: Duration
     /// Claims of this process that nobody works on any more, and that are not given back yet.
     let relinquished = Monitor<[Int64]>([])
@@ -25,6 +26,8 @@ public final class Library: Sendable {
         public var busyTimeout = Duration.seconds(15)
         /// How long a lease lasts that nobody renews.
         public var leaseDuration = Duration.seconds(60)
+        /// Ends a wait for others early.
+        public var isStopRequested: @Sendable () -> Bool = { false }
 
         public init() {}
     }
@@ -41,8 +44,15 @@ public final class Library: Sendable {
         if !options.creates || options.isReadOnly, !FileManager.default.fileExists(atPath: path) {
             throw .libraryNotFound(path: path)
         }
+        var isDirectory: ObjCBool = false
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory),
+            isDirectory.boolValue
+        {
+            throw .cannotOpen(path: path, reason: "it is a directory")
+        }
+        busyLimit = BusyLimit(options.busyTimeout)
         do {
-            queue = try Self.open(path, options)
+            queue = try Self.open(path, options, busyLimit)
             try Self.checkContent(queue, path, options)
             if !options.isReadOnly { try Self.prepare(queue, path) }
             try queue.read { db in
@@ -66,14 +76,16 @@ public final class Library: Sendable {
 
     deinit { heartbeat.stop() }
 
-    private static func open(_ path: String, _ options: Options) throws -> DatabaseQueue {
+    private static func open(
+        _ path: String, _ options: Options, _ busyLimit: BusyLimit
+    ) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.readonly = options.isReadOnly
         // SQLite's own waits grow to 100 ms: who writes time and again would keep others out.
-        let tries = Int(options.busyTimeout.seconds * 1000 / 2)
+        let isStopRequested = options.isStopRequested
         configuration.busyMode = .callback { count in
             Pause.wait(.microseconds(Int.random(in: 1000...3000)))
-            return count < tries
+            return count < busyLimit.tries && !isStopRequested()
         }
         configuration.label = "library"
         configuration.prepareDatabase { db in
@@ -129,6 +141,22 @@ public final class Library: Sendable {
         do { return try queue.write(body) } catch { throw PipelineError(error, path: path) }
     }
 
+    /// Runs a transaction that is not worth a long wait for others.
+    func writeBriefly(_ body: (Database) throws -> Void) throws(PipelineError) {
+        do {
+            try queue.writeWithoutTransaction { db in
+                try busyLimit.withBriefLimit {
+                    try db.inTransaction {
+                        try body(db)
+                        return .commit
+                    }
+                }
+            }
+        } catch {
+            throw PipelineError(error, path: path)
+        }
+    }
+
     /// Runs reads that see one state.
     package func read<Result>(
         _ body: (Database) throws -> Result
@@ -142,7 +170,7 @@ public final class Library: Sendable {
     /// - Returns: whether to go on.
     private func renewLeases() -> Bool {
         do {
-            try write { db in
+            try writeBriefly { db in
                 let arguments: StatementArguments = [leaseEnd, owner.description]
                 try db.execute(
                     sql: "UPDATE claims SET expires_at = ? WHERE owner = ?", arguments: arguments)

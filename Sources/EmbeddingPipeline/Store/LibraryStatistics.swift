@@ -80,15 +80,17 @@ extension Library {
                 subjects[subject.id] = subject
             }
             for row in materials {
-                let chunks = byMaterial[row["id"]] ?? ChunkStatistics()
+                let chunks = byMaterial[(try row.value("id"))] ?? ChunkStatistics()
                 statistics.materialCount += 1
                 statistics.materialsWithChunksCount += chunks.chunkCount > 0 ? 1 : 0
-                if let status = Material.ProcessingStatus(rawValue: row["processing_status"]) {
+                if let status = Material.ProcessingStatus(
+                    rawValue: try row.value("processing_status"))
+                {
                     statistics.materialsByStatus[status, default: 0] += 1
                 }
                 statistics.chunks += chunks
-                subjects[row["subject_id"]]?.materialCount += 1
-                subjects[row["subject_id"]]?.chunks += chunks
+                subjects[(try row.value("subject_id"))]?.materialCount += 1
+                subjects[(try row.value("subject_id"))]?.chunks += chunks
             }
             statistics.subjects = subjects.values.sorted { ($0.name, $0.id) < ($1.name, $1.id) }
             statistics.subjectCount = subjects.count
@@ -139,17 +141,17 @@ extension Library {
         let rows = try Row.fetchCursor(db, sql: chunkStatisticsSQL(scope), arguments: arguments)
         var result: [Int64: ChunkStatistics] = [:]
         while let row = try rows.next() {
-            let count: Int = row["count"]
+            let count: Int = try row.value("count")
             var part = ChunkStatistics(chunkCount: count)
-            switch EmbeddingStatus(rawValue: row["embedding_status"]) {
+            switch EmbeddingStatus(rawValue: try row.value("embedding_status")) {
             case .pending: part.pendingCount = count
             case .completed: part.completedCount = count
             case .failed: part.failedCount = count
             case nil: break
             }
-            if row["is_set_aside"] { part.setAsideCount = count }
-            let byteCount: Int? = row["embedding_byte_count"]
-            let fingerprint: String? = row["model_fingerprint"]
+            if try row.value("is_set_aside") { part.setAsideCount = count }
+            let byteCount: Int? = try row.value("embedding_byte_count")
+            let fingerprint: String? = try row.value("model_fingerprint")
             if byteCount ?? 0 == 0 {
                 part.missingVectorCount = count
             } else if fingerprint != model.fingerprint {
@@ -159,7 +161,7 @@ extension Library {
             } else if part.completedCount > 0 {
                 part.currentCount = count
             }
-            result[row["material_id"], default: ChunkStatistics()] += part
+            result[(try row.value("material_id")), default: ChunkStatistics()] += part
         }
         return result
     }

@@ -35,10 +35,14 @@ extension Library {
         try read { db in
             let rows = try Row.fetchAll(
                 db, sql: "SELECT state, count(*) AS count FROM tasks GROUP BY state")
-            return Dictionary(
-                uniqueKeysWithValues: rows.compactMap { row in
-                    PipelineTask.State(rawValue: row["state"]).map { ($0, row["count"]) }
-                })
+            var counts: [PipelineTask.State: Int] = [:]
+            for row in rows {
+                guard let state = PipelineTask.State(rawValue: try row.value("state")) else {
+                    continue
+                }
+                counts[state] = try row.value("count")
+            }
+            return counts
         }
     }
 

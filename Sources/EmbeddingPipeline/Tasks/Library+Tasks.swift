@@ -25,7 +25,7 @@ extension Library {
                     UPDATE tasks SET runs_again = 1, updated_at = ?
                     WHERE id = ? AND state = 'running'
                     """, arguments: [clock.now, row["id"]])
-            return row["id"]
+            return try row.value("id")
         }
         try db.execute(
             sql: """
@@ -66,12 +66,12 @@ extension Library {
                     INSERT INTO task_runs (task_id, attempt, owner, started_at) VALUES (?, ?, ?, ?)
                     """,
                 arguments: [row["id"], row["attempts"], owner.description, clock.now])
-            guard let name = TaskName(rawValue: row["name"]) else {
-                throw PipelineError.database("unknown task \(row["name"] as String)")
+            guard let name = TaskName(rawValue: try row.value("name")) else {
+                throw PipelineError.database("unknown task \((try row.value("name")) as String)")
             }
             return TaskLease(
-                taskID: row["id"], name: name, argument: row["argument"],
-                attempts: row["attempts"], token: row["lease_token"])
+                taskID: try row.value("id"), name: name, argument: try row.value("argument"),
+                attempts: try row.value("attempts"), token: try row.value("lease_token"))
         }
     }
 
@@ -117,7 +117,8 @@ extension Library {
                     """, arguments: [lease.taskID, lease.token])
             guard let row else { return false }
             let next = Self.next(
-                lease.name, end, attempts: row["attempts"], runsAgain: row["runs_again"],
+                lease.name, end, attempts: try row.value("attempts"),
+                runsAgain: try row.value("runs_again"),
                 now: clock.now, jitter: jitter)
             try self.apply(db, lease.taskID, next, end)
             return true
@@ -194,7 +195,8 @@ extension Library {
     public func recoverAbandoned() throws(PipelineError) {
         let leases = try read { db in
             let tasks = try String.fetchAll(
-                db, sql: "SELECT lease_owner FROM tasks WHERE state = 'running'")
+                db,
+                sql: "SELECT coalesce(lease_owner, '') FROM tasks WHERE state = 'running'")
             return try tasks + String.fetchAll(db, sql: "SELECT owner FROM claims")
         }
         guard hasRelinquished || leases.contains(where: { $0 != owner.description }) else { return }
@@ -212,9 +214,8 @@ extension Library {
     }
 
     private func isAbandoned(_ task: PipelineTask) -> Bool {
-        guard let description = task.leaseOwner, description != owner.description else {
-            return false
-        }
+        let description = task.leaseOwner ?? ""
+        guard description != owner.description else { return false }
         return Self.isAbandoned(
             description, leaseEnd: task.leaseExpiresAt ?? .distantPast, now: clock.now)
     }

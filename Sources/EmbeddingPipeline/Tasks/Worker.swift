@@ -82,6 +82,7 @@ public final class Worker: Sendable {
                 if try runNext(isStopRequested) { continue }
                 if options.runsOnce, state.withLock({ $0.runningCount == 0 }) { return }
             } catch {
+                if isStopRequested(), error.isPassing { return }
                 if options.runsOnce || !error.isPassing {
                     state.withLock { $0.error = $0.error ?? error }
                     return

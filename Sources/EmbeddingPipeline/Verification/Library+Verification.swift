@@ -70,24 +70,28 @@ extension Library {
         var findings: [Finding] = []
         while let row = try rows.next() {
             findings.append(
-                Finding(id: row["id"], materialID: row["material_id"], kind: kind(row, model)))
+                Finding(
+                    id: try row.value("id"), materialID: try row.value("material_id"),
+                    kind: try kind(row, model)))
         }
         return findings
     }
 
-    private static func kind(_ row: Row, _ model: ModelIdentity) -> FindingKind {
-        if !row["has_material"] { return .orphaned }
-        let hash: Data? = row["text_hash"]
-        if hash != TextHash.of(row["text"]) { return .edited }
-        let byteCount: Int? = row["embedding_byte_count"]
-        guard EmbeddingStatus(rawValue: row["embedding_status"]) == .completed else {
+    private static func kind(
+        _ row: Row, _ model: ModelIdentity
+    ) throws -> FindingKind {
+        if !(try row.value("has_material")) { return .orphaned }
+        let hash: Data? = try row.value("text_hash")
+        if hash != TextHash.of(try row.value("text")) { return .edited }
+        let byteCount: Int? = try row.value("embedding_byte_count")
+        guard EmbeddingStatus(rawValue: try row.value("embedding_status")) == .completed else {
             return .sound
         }
         if byteCount == nil { return .missing }
-        let fingerprint: String? = row["model_fingerprint"]
+        let fingerprint: String? = try row.value("model_fingerprint")
         if fingerprint != model.fingerprint { return .stale }
         if byteCount != model.byteCount { return .missing }
-        return row["is_valid"] ? .sound : .invalid
+        return try row.value("is_valid") ? .sound : .invalid
     }
 
     private func repair(_ findings: [Finding]) throws(PipelineError) {

@@ -23,10 +23,11 @@ struct LibraryOptions: ParsableArguments {
 
     /// - Parameters:
     ///   - creates: whether a library is made where there is none.
-    ///   - waitsLong: whether to wait a minute for others, not only some seconds.
+    ///   - waitsLong: whether to wait half a minute for others, not only some seconds.
     func open(creates: Bool = false, waitsLong: Bool = false) throws -> Library {
         var options = Library.Options()
-        if waitsLong { options.busyTimeout = .seconds(60) }
+        if waitsLong { options.busyTimeout = .seconds(30) }
+        options.isStopRequested = { Signals.isStopRequested }
         options.creates = creates
         let path = try path
         if creates, library == nil { try makeParentDirectory(path) }

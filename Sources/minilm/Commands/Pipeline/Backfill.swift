@@ -29,6 +29,8 @@ struct Backfill {
                 onMaterial: { progress.showFiles($0, of: $1) }, onProgress: { progress.show($0) })
         } catch {
             progress.finish()
+            // A stop ends a wait for the lock.
+            if case .busy = error { try Signals.check("while the library was locked") }
             throw error
         }
         progress.finish()
