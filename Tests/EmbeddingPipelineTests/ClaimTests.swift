@@ -46,7 +46,7 @@ import Testing
         #expect(claim.chunks.map(\.id) == Array(ids[..<2]))
         let tally = try settle(
             test.library, claim, [.vector([1, 0, 0, 0]), .vector([0, 1, 0, 0])])
-        #expect(tally == ChunkTally(completedCount: 2, reusedCount: 1))
+        #expect(tally.completedCount == 2 && tally.reusedCount == 1)
         #expect(
             try test.library.chunks(materialID: material)
                 .allSatisfy { $0.embeddingStatus == .completed })
@@ -91,7 +91,7 @@ import Testing
         try test.library.replaceChunks(materialID: material, TestLibrary.drafts(["b", "c"]))
         let tally = try settle(
             test.library, claim, [.vector([1, 0, 0, 0]), .vector([0, 1, 0, 0])])
-        #expect(tally == ChunkTally(completedCount: 1, supersededCount: 1))
+        #expect(tally.completedCount == 1 && tally.supersededCount == 1)
         let chunks = try test.library.chunks(materialID: material)
         #expect(chunks.map(\.text) == ["b", "c"])
         #expect(chunks.map(\.embeddingStatus) == [.completed, .pending])

@@ -184,7 +184,8 @@ import Testing
 
     @Test func progressCountsUpToTheEnd() throws {
         let test = try TestLibrary()
-        _ = try test.material(TestLibrary.texts(120))
+        // With copies: they count with the text that serves them.
+        _ = try test.material(TestLibrary.texts(60) + TestLibrary.texts(60))
         let seen = Mutex<[ProcessingProgress]>([])
         _ = try test.processor(FakeEmbedder()).processChunks(
             .init(.all), onProgress: { progress in seen.withLock { $0.append(progress) } })

@@ -48,6 +48,18 @@ import Testing
         }
     }
 
+    /// As damage or another program may leave it.
+    @Test(arguments: ["materials SET title = x'ff'", "content_chunks SET text = x'fffe'"])
+    func aValueThatCannotBeThereIsAnErrorAndNoCrash(change: String) throws {
+        let (test, _) = try prepare()
+        try test.library.write { db in try db.execute(sql: "UPDATE \(change)") }
+        let damage = PipelineError.corrupt(
+            path: test.path, reason: "a row holds what cannot be there")
+        #expect(throws: damage) {
+            try test.library.search(embedder.vector("text 1"), embedder.model, count: 3)
+        }
+    }
+
     @Test func orphansAreRemoved() throws {
         let (test, material) = try prepare()
         let queue = try DatabaseQueue(path: test.path)

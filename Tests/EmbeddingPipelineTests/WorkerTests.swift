@@ -36,7 +36,8 @@ import Testing
         try test.library.enqueue(.processSubjectEmbeddings, subject)
         let embedder = FakeEmbedder()
         let report = try worker(test, embedder, concurrency: concurrency).run { false }
-        #expect(report.succeededCount == 8 && report.failedCount + report.stoppedCount == 0)
+        // A material that is queued anew while it runs runs once more.
+        #expect(report.succeededCount >= 8 && report.failedCount + report.stoppedCount == 0)
         for id in materials + [unread.id!] {
             #expect(try test.library.material(id: id).processingStatus == .completed)
         }

@@ -118,26 +118,25 @@ final class ProcessingRun {
         if finished == nil, limit == 0 { return false }
         var isHandedOver = false
         defer { if limit > 0, !isHandedOver { processor.gate.leave() } }
-        let (tally, claim, reused) = try library.write { [self] db in
+        let (tally, claim, reuse) = try library.write { [self] db in
             if let lease { try library.renew(db, lease) }
             var tally = ChunkTally()
             if let finished, let outcomes {
                 tally = try library.settle(db, finished.claim, outcomes, model)
             }
-            guard limit > 0 else { return (tally, Claim?.none, 0) }
+            guard limit > 0 else { return (tally, Claim?.none, ChunkTally()) }
             let (claim, reuse) = try library.claim(
                 db, limit: limit, selection.filter, model, isAlone: false
             ) { try supply.next(db) }
-            return (tally, claim, reuse.reusedCount)
+            return (tally, claim, reuse)
         }
-        report.reusedCount += reused
-        progress.doneCount += reused
+        served(reuse)
         if let finished, let outcomes { settled(finished, outcomes, tally) }
         if let claim {
             handOver(claim)
             isHandedOver = true
         }
-        return limit > 0 && claim == nil && reused == 0
+        return limit > 0 && claim == nil && reuse.reusedCount == 0
     }
 
     /// Chunks that were in work when a process ended: in ever smaller groups, one at a time.
@@ -161,8 +160,7 @@ final class ProcessingRun {
                     let (claim, tally) = try library.claim(
                         db, limit: limit, selection.filter, model, isAlone: isAlone
                     ) { candidates.popFirst() }
-                    report.reusedCount += tally.reusedCount
-                    progress.doneCount += tally.reusedCount
+                    served(tally)
                     return claim
                 }
             } catch {
@@ -252,6 +250,13 @@ final class ProcessingRun {
         return .failure(final.chunkDescription)
     }
 
+    /// Chunks got the vectors of equal texts.
+    private func served(_ tally: ChunkTally) {
+        report.reusedCount += tally.reusedCount
+        progress.doneCount += tally.reusedCount
+        progress.doneTokenCount += tally.tokenCount
+    }
+
     /// The first in work is stored.
     private func settled(_ group: HandedOver, _ outcomes: [ChunkOutcome], _ tally: ChunkTally) {
         inWork.removeFirst()
@@ -263,9 +268,7 @@ final class ProcessingRun {
         progress.failedCount += tally.failedCount
         failedIDs.formUnion(tally.failedTwinIDs)
         report.failedCopyCount += tally.failedTwinIDs.count
-        for (chunk, outcome) in zip(group.claim.chunks, outcomes) where outcome != .released {
-            progress.doneTokenCount += chunk.tokenCount
-        }
+        progress.doneTokenCount += tally.tokenCount
         progress.elapsed = ContinuousClock.now - start
         onProgress(progress)
     }

@@ -33,6 +33,8 @@ package struct ChunkTally: Sendable, Equatable {
     /// Got the vector of an equal text.
     package var reusedCount = 0
     package var failedCount = 0
+    /// Tokens of all chunks that are done, failed ones included.
+    package var tokenCount = 0
     /// Of those: copies of a text that failed.
     package var failedTwinIDs: [Int64] = []
     /// Edited, deleted or taken over meanwhile.

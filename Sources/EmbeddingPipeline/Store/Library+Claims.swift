@@ -44,6 +44,7 @@ extension Library {
                 try storeEmbedding(db, chunk.id, vector, model)
                 try updateProcessingStatus(db, chunk.materialID)
                 tally.reusedCount += 1
+                tally.tokenCount += chunk.tokenCount
                 continue
             }
             if claimID == nil { claimID = try insertClaim(db, isAlone: isAlone) }
@@ -125,8 +126,10 @@ extension Library {
                 precondition(data.count == model.byteCount)
                 try storeEmbedding(db, chunk.id, data, model)
                 tally.completedCount += 1
+                tally.tokenCount += chunk.tokenCount
                 for twin in try twins(db, chunk, model) {
                     try storeEmbedding(db, twin.id, data, model)
+                    tally.tokenCount += chunk.tokenCount
                     materials.insert(twin.materialID)
                     tally.reusedCount += 1
                 }
@@ -142,6 +145,7 @@ extension Library {
                 }
                 materials.formUnion(twins.map(\.materialID))
                 tally.failedCount += 1 + twins.count
+                tally.tokenCount += chunk.tokenCount * (1 + twins.count)
                 tally.failedTwinIDs += twins.map(\.id)
             case .released:
                 try db.execute(
