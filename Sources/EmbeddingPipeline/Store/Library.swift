@@ -85,7 +85,7 @@ public final class Library: Sendable {
         let isStopRequested = options.isStopRequested
         configuration.busyMode = .callback { count in
             Pause.wait(.microseconds(Int.random(in: 1000...3000)))
-            return count < busyLimit.tries && !isStopRequested()
+            return busyLimit.allows(tryCount: count) && !isStopRequested()
         }
         configuration.label = "library"
         configuration.prepareDatabase { db in

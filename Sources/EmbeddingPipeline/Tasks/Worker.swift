@@ -105,7 +105,11 @@ public final class Worker: Sendable {
         do throws(PipelineError) {
             end = try runner.run(lease, isStopRequested: isStopRequested)
         } catch {
-            record(lease, .stopped, isStopRequested)
+            // Who ends now need not wait for the lock once more: the next worker sees that this
+            // one is gone.
+            var endsAtLock = options.runsOnce
+            if case .busy = error {} else { endsAtLock = false }
+            if !endsAtLock { record(lease, .stopped, isStopRequested) }
             throw error
         }
         record(lease, end, isStopRequested)
