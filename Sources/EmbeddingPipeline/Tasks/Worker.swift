@@ -107,9 +107,8 @@ public final class Worker: Sendable {
         } catch {
             // Who ends now need not wait for the lock once more: the next worker sees that this
             // one is gone.
-            var endsAtLock = options.runsOnce
-            if case .busy = error {} else { endsAtLock = false }
-            if !endsAtLock { record(lease, .stopped, isStopRequested) }
+            let isLocked = error == .busy(path: library.path)
+            if !isLocked || !options.runsOnce { record(lease, .stopped, isStopRequested) }
             throw error
         }
         record(lease, end, isStopRequested)
