@@ -45,6 +45,7 @@ let package = Package(
             name: "EmbeddingServer",
             dependencies: [
                 "EmbeddingEngine", "JSON", "Safetensors",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),

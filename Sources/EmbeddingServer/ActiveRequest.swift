@@ -10,7 +10,6 @@ final class ActiveRequest: Sendable {
     private let table: RequestTable
     private let statistics: ServerStatistics
     private let token: UInt64
-    private let byteCount: Int
     private let begun = Mutex<ContinuousClock.Instant?>(nil)
 
     init(
@@ -20,7 +19,6 @@ final class ActiveRequest: Sendable {
         self.method = method
         self.answer = answer
         self.received = received
-        self.byteCount = byteCount
         self.table = table
         self.statistics = statistics
         token = table.insert(key: answer.id.serialized, byteCount: byteCount)
@@ -46,19 +44,19 @@ final class ActiveRequest: Sendable {
 
     func succeed(_ pieces: [ArraySlice<UInt8>]) {
         statistics.count(method, ContinuousClock.now - received)
-        // The bytes are accounted for until they are written.
-        let (table, byteCount) = (table, byteCount)
-        answer.send(result: pieces, onEnd: { table.release(byteCount) })
-        table.remove(token)
+        answer.send(result: pieces, onEnd: onEnd)
     }
 
     func succeed(_ json: JSONWriter) { succeed([json.bytes[...]]) }
 
     func fail(_ error: RPCError) {
         statistics.count(error)
-        answer.send(error)
-        table.release(byteCount)
-        table.remove(token)
+        answer.send(error, onEnd: onEnd)
+    }
+
+    /// The request is in the books until its answer is written.
+    private var onEnd: @Sendable () -> Void {
+        { [table, token] in table.remove(token) }
     }
 
     /// A job that did not come to its end.

@@ -1,6 +1,6 @@
 import EmbeddingEngine
 
-/// The requests in work, and the memory that they were promised.
+/// The requests that have no answer yet, and the memory that they were promised.
 final class RequestTable: Sendable {
     private let state = Monitor<State>(State())
 
@@ -13,6 +13,7 @@ final class RequestTable: Sendable {
 
     private struct Entry {
         var key: [UInt8]
+        var byteCount: Int
         var cancel: (@Sendable () -> Void)?
     }
 
@@ -44,7 +45,7 @@ final class RequestTable: Sendable {
     func insert(key: [UInt8], byteCount: Int) -> UInt64 {
         state.withLock { state in
             state.lastToken += 1
-            state.entries[state.lastToken] = Entry(key: key)
+            state.entries[state.lastToken] = Entry(key: key, byteCount: byteCount)
             state.tokens[key, default: []].append(state.lastToken)
             state.byteCount += byteCount
             return state.lastToken
@@ -56,19 +57,14 @@ final class RequestTable: Sendable {
         state.withLock { $0.entries[token]?.cancel = cancel }
     }
 
-    /// A request has its answer.
+    /// A request has its answer, or nobody to give it to.
     func remove(_ token: UInt64) {
         state.withLock { state in
             guard let entry = state.entries.removeValue(forKey: token) else { return }
+            state.byteCount -= entry.byteCount
             state.tokens[entry.key]?.removeAll { $0 == token }
             if state.tokens[entry.key]?.isEmpty ?? false { state.tokens[entry.key] = nil }
         }
-        state.notifyAll()
-    }
-
-    /// A request's bytes are gone.
-    func release(_ byteCount: Int) {
-        state.withLock { $0.byteCount -= byteCount }
         state.notifyAll()
     }
 

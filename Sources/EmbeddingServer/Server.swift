@@ -182,7 +182,7 @@ public final class Server {
     /// Whether the host is gone and whoever holds the other end of the output has not read for
     /// some time.
     private var isAbandoned: Bool {
-        guard parent.isGone, output.waitingByteCount > 0 else {
+        guard parent.isGone, !output.isIdle else {
             lastOutput = nil
             return false
         }

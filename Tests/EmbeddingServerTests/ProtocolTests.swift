@@ -207,6 +207,25 @@ private func texts(_ count: Int) -> String {
         _ = try session.finish()
     }
 
+    /// By the writing thread where the answer is long.
+    @Test(arguments: [(1, 400), (2000, 40)])
+    func whoeverHasAnAnswerFindsItsRequestGone(count: Int, requests: Int) throws {
+        var limits = Server.Limits()
+        limits.concurrentRequestCount = 1
+        let session = try session(limits)
+        let texts = [String](repeating: #""a""#, count: count).joined(separator: ",")
+        for id in 0..<Int64(scaled(requests)) {
+            try session.send(#"{"id":\#(id),"method":"embed","params":{"input":[\#(texts)]}}"#)
+            #expect(try session.receive(until: .integer(id)).map(code) == [nil])
+            try session.send(#"{"id":-1,"method":"stats"}"#)
+            let stats = try session.receive(until: .integer(-1)).last?["result"]
+            #expect(stats?["requests"]?["active"]?.int == 0)
+            #expect(stats?["memory"]?["request_bytes"]?.int == 0)
+            #expect(stats?["memory"]?["output_bytes"]?.int == 0)
+        }
+        _ = try session.finish()
+    }
+
     @Test func nullAndEmptyParametersAreNone() throws {
         for params in ["null", "[]", "{}"] {
             #expect(try call("info", params)["result"]?["engine"] == .string("minilm"))

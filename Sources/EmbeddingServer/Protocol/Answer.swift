@@ -17,7 +17,7 @@ struct Answer: Sendable {
 
     /// - Parameters:
     ///   - pieces: the JSON of the result.
-    ///   - onEnd: called when the bytes are gone.
+    ///   - onEnd: see ``OutputLine/onEnd``.
     func send(
         result pieces: [ArraySlice<UInt8>],
         onEnd: (@Sendable () -> Void)? = nil
@@ -29,10 +29,10 @@ struct Answer: Sendable {
         send("result", [json.bytes[...]])
     }
 
-    func send(_ error: RPCError) {
+    func send(_ error: RPCError, onEnd: (@Sendable () -> Void)? = nil) {
         var json = JSONWriter()
         error.write(to: &json)
-        send("error", [json.bytes[...]])
+        send("error", [json.bytes[...]], onEnd: onEnd)
     }
 
     /// Sends a notification that belongs to the request, before its answer.

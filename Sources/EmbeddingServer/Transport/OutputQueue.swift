@@ -1,3 +1,4 @@
+import DequeModule
 import EmbeddingEngine
 import SystemPackage
 
@@ -10,8 +11,9 @@ import SystemPackage
 /// A line of output, in pieces, so that a line of megabytes is never put together.
 struct OutputLine: Sendable {
     var pieces: [ArraySlice<UInt8>]
-    /// Called when the line is written, or never will be.
-    var onEnd: (@Sendable () -> Void)?
+    /// Called once, before the line's last bytes can be read, or when they never will be: whoever
+    /// has read a line finds that everybody knows.
+    private(set) var onEnd: (@Sendable () -> Void)?
 
     init(_ pieces: [ArraySlice<UInt8>], onEnd: (@Sendable () -> Void)? = nil) {
         self.pieces = pieces
@@ -19,6 +21,11 @@ struct OutputLine: Sendable {
     }
 
     var byteCount: Int { pieces.reduce(0) { $0 + $1.count } }
+
+    mutating func end() {
+        onEnd?()
+        onEnd = nil
+    }
 }
 
 /// Writes lines to a descriptor, whole and one after another, on a thread of its own: whoever has
@@ -30,7 +37,7 @@ final class OutputQueue: Sendable {
     private let state: Monitor<State>
 
     private struct State {
-        var lines: [OutputLine] = []
+        var lines: Deque<OutputLine> = []
         var byteCount = 0
         var isWriting = false
         var isFinishing = false
@@ -56,30 +63,35 @@ final class OutputQueue: Sendable {
     /// Why nothing can be written any more; `brokenPipe` when nobody reads.
     var error: Errno? { state.withLock(\.error) }
 
-    /// The bytes that wait to be written.
+    /// The bytes of lines that wait to be written.
     var waitingByteCount: Int { state.withLock(\.byteCount) }
+
+    /// Whether nothing waits, and nothing is being written.
+    var isIdle: Bool { state.withLock { $0.lines.isEmpty && !$0.isWriting } }
 
     /// Takes a line in.
     ///
-    /// - Parameter waits: whether the caller waits while more than the limit is queued; for lines
-    ///   whose memory nobody has accounted for.
+    /// - Parameters:
+    ///   - line: its end may be called under the queue's lock.
+    ///   - waits: whether the caller waits while more than the limit is queued; for lines whose
+    ///     memory nobody has accounted for.
     ///   - isWanted: asked while no other line can get in; a line that is not wanted any more is
     ///     dropped.
     func enqueue(
         _ line: OutputLine, waits: Bool = false, isWanted: () -> Bool = { true }
     ) {
         if waits { waitForRoom(unless: { !isWanted() }) }
-        let isDone = state.withLock { state in
-            guard state.error == nil, isWanted() else { return true }
-            if !state.isWriting, state.lines.isEmpty, writeAtOnce(line) {
+        state.withLock { state in
+            var line = line
+            guard state.error == nil, isWanted() else { return line.end() }
+            if !state.isWriting, state.lines.isEmpty, writeAtOnce(&line) {
                 state.writtenByteCount += line.byteCount
-                return true
+                return
             }
             state.byteCount += line.byteCount
             state.lines.append(line)
-            return false
         }
-        if isDone { line.onEnd?() } else { state.notifyAll() }
+        state.notifyAll()
     }
 
     /// Waits until less than the limit is queued, or nothing can be written any more.
@@ -94,10 +106,11 @@ final class OutputQueue: Sendable {
     }
 
     /// Writes a short line without the writer's thread where that cannot block.
-    private func writeAtOnce(_ line: OutputLine) -> Bool {
+    private func writeAtOnce(_ line: inout OutputLine) -> Bool {
         guard line.byteCount <= Self.atomicByteCount else { return false }
         var room = pollfd(fd: descriptor.rawValue, events: Int16(POLLOUT), revents: 0)
         guard poll(&room, 1, 0) == 1, room.revents == Int16(POLLOUT) else { return false }
+        line.end()
         let bytes = line.pieces.count == 1 ? line.pieces[0] : ArraySlice(line.pieces.joined())
         return bytes.withUnsafeBytes { bytes in
             var count = 0
@@ -129,39 +142,38 @@ final class OutputQueue: Sendable {
     }
 
     private func run() {
-        while true {
-            let lines = state.wait { state -> [OutputLine]? in
-                if !state.lines.isEmpty {
-                    state.isWriting = true
-                    defer { state.lines = [] }
-                    return state.lines
-                }
-                return state.isFinishing || state.error != nil ? [] : nil
-            }
-            guard let lines, !lines.isEmpty else { return }
-            write(lines)
-        }
+        var buffer: [UInt8] = []
+        while let line = next() { write(line, &buffer) }
     }
 
-    private func write(_ lines: [OutputLine]) {
-        var failure: Errno?
-        var buffer: [UInt8] = []
-        for line in lines {
-            do throws(Errno) {
-                guard failure == nil else { throw failure! }
-                for piece in line.pieces {
-                    buffer.append(contentsOf: piece)
-                    if buffer.count >= 1 << 16 { try flush(&buffer) }
-                }
-                try flush(&buffer)
-            } catch {
-                failure = error
+    /// The next line; nil when there will be none.
+    private func next() -> OutputLine? {
+        let line: OutputLine?? = state.wait { state in
+            if let line = state.lines.popFirst() {
+                state.isWriting = true
+                return line
             }
-            state.withLock { $0.byteCount -= line.byteCount }
-            line.onEnd?()
-            state.notifyAll()
+            return state.isFinishing || state.error != nil ? .some(nil) : nil
         }
-        let dropped = state.withLock { state -> [OutputLine] in
+        return line ?? nil
+    }
+
+    private func write(_ line: OutputLine, _ buffer: inout [UInt8]) {
+        var line = line
+        var failure: Errno?
+        do throws(Errno) {
+            for piece in line.pieces {
+                if buffer.count >= 1 << 16 { try flush(&buffer) }
+                buffer.append(contentsOf: piece)
+            }
+        } catch {
+            failure = error
+        }
+        let byteCount = line.byteCount
+        state.withLock { $0.byteCount -= byteCount }
+        line.end()
+        do throws(Errno) { if failure == nil { try flush(&buffer) } } catch { failure = error }
+        let dropped = state.withLock { state -> Deque<OutputLine> in
             state.isWriting = false
             guard let failure else { return [] }
             state.error = failure
@@ -171,7 +183,7 @@ final class OutputQueue: Sendable {
             }
             return state.lines
         }
-        for line in dropped { line.onEnd?() }
+        for var line in dropped { line.end() }
         state.notifyAll()
     }
 
