@@ -39,10 +39,60 @@ import Testing
 
     @Test func aClosedOutputEndsItQuietly() throws {
         let (process, input, output) = try start()
-        try output.close()
+        // Not after it is closed: the server may be gone by then, and nobody read the request.
         try input.write(contentsOf: Data(Self.request.utf8))
+        try output.close()
         process.waitUntilExit()
         #expect(process.terminationReason == .exit)
+        #expect(process.terminationStatus == 0)
+    }
+
+    /// The answers of all its requests have to be in memory together, and nearly fill it.
+    @Test func aBatchArrayThatFillsTheMemoryIsAnswered() throws {
+        let texts = [String](repeating: #""a""#, count: 2000).joined(separator: ",")
+        let request = #"{"id":1,"method":"embed","params":{"input":[\#(texts)]}}"#
+        let batch = "[" + [String](repeating: request, count: 50).joined(separator: ",") + "]"
+        let result = try Program.run(
+            "serve", "--threads", "1", "--max-memory", "80MB",
+            input: batch + "\n" + #"{"id":2,"method":"info"}"#)
+        let answers = try result.lines.map { try JSONValue(parsing: Array($0.utf8)) }
+        #expect(answers.count == 2)
+        let items = try #require(answers.compactMap(\.array).first)
+        #expect(items.count == 50)
+        for item in items {
+            #expect(
+                item["result"]?["data"]?.array?.count == 2000
+                    || item["error"]?["code"]?.int == -32004)
+        }
+        #expect(items.first?["result"] != nil)
+    }
+
+    /// A request that waits costs nothing while it waits, however many do.
+    @Test(.enabled(if: Build.isOptimized, "the time that it takes is that of a release build"))
+    func thousandsOfRequestsCostNoMoreThanTheirWork() throws {
+        let (process, input, output) = try start()
+        let count = 20_000
+        let writer = Thread {
+            for start in stride(from: 0, to: count, by: 100) {
+                let lines = (start..<start + 100).map {
+                    #"{"id":\#($0),"method":"embed","params":{"input":"text \#($0)"}}"# + "\n"
+                }
+                try? input.write(contentsOf: Data(lines.joined().utf8))
+            }
+        }
+        writer.start()
+        var answers = 0
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while answers < count {
+            let length = read(output.fileDescriptor, &buffer, buffer.count)
+            try #require(length > 0)
+            answers += buffer[..<length].count { $0 == 0x0A }
+        }
+        #expect(answers == count)
+        // A second; were each looked at again for each batch it would be minutes.
+        #expect(try ProcessorTime.ofProcess(process.processIdentifier) < .seconds(20))
+        try input.close()
+        process.waitUntilExit()
         #expect(process.terminationStatus == 0)
     }
 

@@ -58,7 +58,7 @@ import Testing
             try test.library.replaceChunks(materialID: id, TestLibrary.drafts(texts))
         }
         hasEnded.count(after: 0)
-        let ended = isDone.wait(timeout: .seconds(120)) { $0 == 2 ? true : nil }
+        let ended = isDone.wait(timeout: .seconds(600)) { $0 == 2 ? true : nil }
         #expect(ended == true)
         _ = try test.processor(embedder).processChunks(.init(.all))
         for (id, texts) in versions {

@@ -67,8 +67,8 @@ final class ServerSession: Sendable {
     func closeInput() throws { try input.close() }
     func closeOutput() throws { try output.close() }
 
-    /// How the server ended.
-    func wait() throws -> Server.End? { try end.wait(timeout: .seconds(60)) { $0 }?.get() }
+    /// How the server ended; nil when it hangs.
+    func wait() throws -> Server.End? { try end.wait(timeout: .seconds(600)) { $0 }?.get() }
 
     /// Ends the input and returns all that is still to come.
     func finish() throws -> [JSONValue] {

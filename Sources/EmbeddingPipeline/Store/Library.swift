@@ -84,8 +84,10 @@ public final class Library: Sendable {
         // SQLite's own waits grow to 100 ms: who writes time and again would keep others out.
         let isStopRequested = options.isStopRequested
         configuration.busyMode = .callback { count in
+            guard busyLimit.allows(tryCount: count), !isStopRequested() else { return false }
+            // After the pause it is tried again, even where the process was stopped meanwhile.
             Pause.wait(.microseconds(Int.random(in: 1000...3000)))
-            return busyLimit.allows(tryCount: count) && !isStopRequested()
+            return true
         }
         configuration.label = "library"
         configuration.prepareDatabase { db in
