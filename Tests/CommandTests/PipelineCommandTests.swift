@@ -5,40 +5,6 @@ import JSON
 import TestSupport
 import Testing
 
-/// A library that the real program works on, with the small model.
-private final class ProgramLibrary {
-    let directory: TemporaryDirectory
-    let path: String
-
-    init() throws {
-        directory = try TemporaryDirectory()
-        path = directory.path("library.sqlite")
-    }
-
-    @discardableResult
-    func run(_ arguments: String..., environment: [String: String] = [:]) throws -> Program.Result {
-        try Program.run(
-            arguments, environment: ["MINILM_LIBRARY": path].merging(environment) { $1 })
-    }
-
-    func json(_ arguments: String...) throws -> JSONValue {
-        let result = try Program.run(arguments, environment: ["MINILM_LIBRARY": path])
-        return try JSONValue(parsing: Array(result.output))
-    }
-
-    /// A subject with two files and chunks that wait: the ids are 1, and 1 and 2.
-    func fill() throws {
-        for name in ["first", "second"] {
-            let text = (0..<60).map { "Sentence \($0) of the \(name) file. " }.joined()
-            _ = try directory.write("\(name).txt", Data(text.utf8))
-        }
-        let result = try run(
-            "material", "add", directory.path("first.txt"), directory.path("second.txt"),
-            "--subject", "history", "--create-subject")
-        #expect(result.status == 0, "\(result.errors)")
-    }
-}
-
 @Suite struct PipelineCommandTests {
     private func integer(_ value: JSONValue, _ key: String) -> Int? { value[key]?.int }
 
@@ -98,11 +64,17 @@ private final class ProgramLibrary {
         arguments: [
             ([], 64), (["--all", "--subject-id", "1"], 64),
             (["--subject-id", "1", "--material-id", "1"], 64),
+            (["--all", "--material-id", "1"], 64),
             (["--all", "--subject-id", "1", "--material-id", "1"], 64),
             (["--all", "--failed-only", "--pending-only"], 64),
             (["--all", "--failed-only", "--missing-only"], 64),
             (["--all", "--pending-only", "--missing-only"], 64),
+            (["--all", "--failed-only", "--pending-only", "--missing-only"], 64),
             (["--all", "--dry-run", "--stats-only"], 64), (["--stats-only"], 64),
+            (["--dry-run"], 64), (["--failed-only"], 64), (["--all", "1"], 64),
+            (["--all", "--batch-size", "-1"], 64), (["--all", "--batch-size", ""], 64),
+            (["--all", "--all-of-them"], 64), (["--material-id", ""], 64),
+            (["--subject-id", "99999999999999999999"], 64), (["--subject-id", "0"], 66),
             (["--all", "--batch-size", "0"], 64), (["--all", "--batch-size", "many"], 64),
             (["--subject-id", "x"], 64), (["--subject-id", "99"], 66),
             (["--material-id", "99"], 66), (["--subject-id", "99", "--dry-run"], 66),
@@ -208,18 +180,7 @@ private final class ProgramLibrary {
         let library = try ProgramLibrary()
         try library.fill()
         try library.run("generate-missing-embeddings", "--all", "--quiet")
-        // The same weights under other settings are another model.
-        let checkpoint = library.directory.path("checkpoint")
-        try FileManager.default.copyItem(
-            atPath: TestFiles.fixture("tiny-bert").path, toPath: checkpoint)
-        let settings = checkpoint + "/sentence_bert_config.json"
-        let text = try String(contentsOfFile: settings, encoding: .utf8)
-        let changed = text.replacing(/"max_seq_length": *\d+/, with: "\"max_seq_length\": 30")
-        try #require(changed != text)
-        try changed.write(toFile: settings, atomically: true, encoding: .utf8)
-        let other = library.directory.path("other.safetensors")
-        #expect(try Program.run("convert", checkpoint, other).status == 0)
-
+        let other = try library.otherModel()
         let refused = try library.run(
             "search", "a", "--subject", "history", "--model", other)
         #expect(

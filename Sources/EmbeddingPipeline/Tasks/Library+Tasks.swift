@@ -116,11 +116,11 @@ extension Library {
                     WHERE id = ? AND state = 'running' AND lease_token = ?
                     """, arguments: [lease.taskID, lease.token])
             guard let row else { return false }
+            let now = clock.now
             let next = Self.next(
                 lease.name, end, attempts: try row.value("attempts"),
-                runsAgain: try row.value("runs_again"),
-                now: clock.now, jitter: jitter)
-            try self.apply(db, lease.taskID, next, end)
+                runsAgain: try row.value("runs_again"), now: now, jitter: jitter)
+            try self.apply(db, lease.taskID, next, end, now)
             return true
         }
     }
@@ -160,7 +160,9 @@ extension Library {
         }
     }
 
-    private func apply(_ db: Database, _ id: Int64, _ next: NextState, _ end: TaskEnd) throws {
+    private func apply(
+        _ db: Database, _ id: Int64, _ next: NextState, _ end: TaskEnd, _ now: Date
+    ) throws {
         let (outcome, error): (String, String?) =
             switch end {
             case .succeeded: ("succeeded", nil)
@@ -175,16 +177,18 @@ extension Library {
                     last_error = iif(? IN ('stopped', 'waiting'), last_error, ?), updated_at = ?
                 WHERE id = ?
                 """,
-            arguments: [next.state, next.attempts, next.runAt, outcome, error, clock.now, id])
-        try endRun(db, id, outcome, error)
+            arguments: [next.state, next.attempts, next.runAt, outcome, error, now, id])
+        try endRun(db, id, outcome, error, now)
     }
 
-    private func endRun(_ db: Database, _ id: Int64, _ outcome: String, _ error: String?) throws {
+    private func endRun(
+        _ db: Database, _ id: Int64, _ outcome: String, _ error: String?, _ now: Date
+    ) throws {
         try db.execute(
             sql: """
                 UPDATE task_runs SET ended_at = ?, outcome = ?, error = ?
                 WHERE task_id = ? AND ended_at IS NULL
-                """, arguments: [clock.now, outcome, error, id])
+                """, arguments: [now, outcome, error, id])
     }
 
     /// Takes tasks back from workers that are gone, and frees their chunks.
@@ -227,6 +231,7 @@ extension Library {
         let interruptions = task.progress > 0 || task.runsAgain ? 0 : task.interruptions + 1
         let isDead = interruptions >= Self.interruptionLimit
         let error = "the process that ran it ended"
+        let now = clock.now
         try db.execute(
             sql: """
                 UPDATE tasks SET state = ?, attempts = max(0, attempts - 1), interruptions = ?,
@@ -235,9 +240,9 @@ extension Library {
                 WHERE id = ?
                 """,
             arguments: [
-                isDead ? PipelineTask.State.dead : .queued, interruptions, clock.now, error,
-                clock.now, task.id,
+                isDead ? PipelineTask.State.dead : .queued, interruptions, now, error, now,
+                task.id,
             ])
-        try endRun(db, task.id, "interrupted", error)
+        try endRun(db, task.id, "interrupted", error, now)
     }
 }

@@ -89,7 +89,7 @@ struct CommandFailure: Error {
     }
 
     func report() -> Never {
-        StandardError.print("minilm: \(message)\n")
+        StandardError.print("minilm: \(message.withoutControls)\n")
         StandardStreams.endProcess(code.rawValue)
     }
 }

@@ -18,6 +18,11 @@ extension Double {
     }
 }
 
+extension Int {
+    /// With the noun that is counted: 1 chunk, 2 chunks.
+    func counted(_ noun: String) -> String { "\(self) \(noun)\(self == 1 ? "" : "s")" }
+}
+
 extension Duration {
     /// A time to go or gone: 42 s, 3:07 min, 2:05:00 h.
     var short: String {

@@ -50,6 +50,7 @@ final class WorkProgress: Sendable {
 
     private func show(done: Int, total: Int, unit: String, detail: String, isEnd: Bool) {
         guard !isQuiet else { return }
+        let detail = detail.isEmpty ? "" : "  \(detail)"
         state.withLock { state in
             let now = ContinuousClock.now
             let interval = isTerminal ? Self.barInterval : Self.lineInterval
@@ -67,10 +68,10 @@ final class WorkProgress: Sendable {
                 StandardError.print(
                     "\r\u{1B}[K[" + String(repeating: "#", count: filled)
                         + String(repeating: ".", count: 24 - filled)
-                        + "] \((share * 100).fixed(0)) %  \(done) of \(total) \(unit)  \(detail)")
+                        + "] \((share * 100).fixed(0)) %  \(done) of \(total) \(unit)\(detail)")
             } else {
                 StandardError.print(
-                    "\(Self.timestamp)  \(done) of \(total) \(unit)  \((share * 100).fixed(1)) %  \(detail)\n"
+                    "\(Self.timestamp)  \(done) of \(total) \(unit)  \((share * 100).fixed(1)) %\(detail)\n"
                 )
             }
         }

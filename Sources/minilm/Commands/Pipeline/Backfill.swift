@@ -75,7 +75,9 @@ extension MissingEmbeddings.Report {
     }
 
     fileprivate func print(_ elapsed: Duration) {
-        if extractedMaterialCount > 0 { Swift.print("\(extractedMaterialCount) materials read") }
+        if extractedMaterialCount > 0 {
+            Swift.print("\(extractedMaterialCount.counted("material")) read")
+        }
         let count = processing.completedCount
         let rate = Double(count) / max(elapsed.seconds, 1e-9)
         let isIdle =
@@ -104,7 +106,7 @@ extension MissingEmbeddings.Report {
             Swift.print("  material \(failure.materialID): \(failure.reason)")
         }
         if left.chunkCount > 0, processing.failedCount == 0 {
-            Swift.print("  \(left.chunkCount) chunks are left in need")
+            Swift.print("  \(left.chunkCount.counted("chunk")) left in need")
         }
         if setAsideCount > 0 {
             Swift.print(
@@ -117,13 +119,14 @@ extension MissingEmbeddings.Report {
         if processing.isStopped {
             throw CommandFailure(
                 .interrupted,
-                "interrupted after \(processing.completedCount) chunks; run it again to go on")
+                "interrupted after \(processing.completedCount.counted("chunk")); run it again to go on"
+            )
         }
         let failedCount = processing.failedCount + failedMaterials.count + setAsideCount
         guard failedCount == 0 else {
             throw CommandFailure(
                 .someFailed,
-                "\(processing.failedCount + setAsideCount) chunks and \(failedMaterials.count) materials failed: see minilm status --failed"
+                "\((processing.failedCount + setAsideCount).counted("chunk")) and \(failedMaterials.count.counted("material")) failed: see minilm status --failed"
             )
         }
     }

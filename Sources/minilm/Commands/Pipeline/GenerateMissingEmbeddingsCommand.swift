@@ -144,11 +144,12 @@ struct GenerateMissingEmbeddingsCommand: ParsableCommand {
             return
         }
         print(
-            "\(count) chunks of \(plan.need.materialCount) materials would be embedded: "
-                + "\(plan.need.tokenCount) tokens, about \(Duration.seconds(seconds).short)")
+            "\(count.counted("chunk")) of \(plan.need.materialCount.counted("material")) would be embedded: "
+                + "\(plan.need.tokenCount.counted("token")), about \(Duration.seconds(seconds).short)"
+        )
         if plan.unreadMaterialCount > 0 {
             print(
-                "\(plan.unreadMaterialCount) materials would be read first; their chunks come on top"
+                "\(plan.unreadMaterialCount.counted("material")) would be read first; chunks come on top"
             )
         }
     }

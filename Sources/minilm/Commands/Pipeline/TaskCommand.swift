@@ -105,7 +105,7 @@ struct TaskCommand: ParsableCommand {
             for id in ids { _ = try library.task(id: id) }
             var count = 0
             for id in ids where try library.retryTask(id: id) { count += 1 }
-            print("\(count) of \(ids.count) tasks queued")
+            print("\(count) of \(ids.count.counted("task")) queued")
         }
     }
 }

@@ -60,7 +60,7 @@ struct WorkerCommand: ParsableCommand {
             ])
         if once, report.failedCount > 0 {
             throw CommandFailure(
-                .someFailed, "\(report.failedCount) tasks failed: see minilm task list")
+                .someFailed, "\(report.failedCount.counted("task")) failed: see minilm task list")
         }
     }
 

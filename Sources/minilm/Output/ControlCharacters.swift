@@ -1,0 +1,10 @@
+extension StringProtocol {
+    /// Without what would steer a terminal or break a line: names of files may hold anything.
+    var withoutControls: String {
+        String(
+            String.UnicodeScalarView(
+                unicodeScalars.map { scalar in
+                    scalar.properties.generalCategory == .control ? " " : scalar
+                }))
+    }
+}
