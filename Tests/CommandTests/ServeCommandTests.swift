@@ -29,10 +29,10 @@ import Testing
         let (process, input, output) = try start()
         for _ in 0..<3 {
             try input.write(contentsOf: Data(Self.request.utf8))
-            #expect(try JSONValue(parsing: Array(readLine(output)))["id"] == .integer(1))
+            #expect(try readLine(output)["id"] == .integer(1))
         }
         try input.write(contentsOf: Data("{\"id\":9,\"method\":\"shutdown\"}\n".utf8))
-        #expect(try JSONValue(parsing: Array(readLine(output)))["result"] == .null)
+        #expect(try readLine(output)["result"] == .null)
         process.waitUntilExit()
         #expect(process.terminationStatus == 0)
     }
@@ -112,14 +112,14 @@ import Testing
         try FileManager.default.copyItem(atPath: TinyModel.path, toPath: path)
         let (process, input, output) = try start(model: path)
         try input.write(contentsOf: Data(Self.request.utf8))
-        #expect(try JSONValue(parsing: Array(readLine(output)))["result"] != nil)
+        #expect(try readLine(output)["result"] != nil)
         // Measuring what batches cost reads the weights too; statistics wait for its end.
         try input.write(contentsOf: Data("{\"id\":2,\"method\":\"stats\"}\n".utf8))
-        #expect(try JSONValue(parsing: Array(readLine(output)))["result"] != nil)
+        #expect(try readLine(output)["result"] != nil)
         let file = try #require(FileHandle(forWritingAtPath: path))
         try file.truncate(atOffset: 4096)
         try input.write(contentsOf: Data(Self.request.utf8))
-        let answer = try JSONValue(parsing: Array(readLine(output)))
+        let answer = try readLine(output)
         #expect(answer["error"]?["code"]?.int == -32603)
         #expect(
             answer["error"]?["message"]?.string
@@ -153,9 +153,24 @@ import Testing
     private func start(
         model: String = TinyModel.path
     ) throws -> (process: Process, input: FileHandle, output: FileHandle) {
+        try ServeSession.start(["--model", model])
+    }
+
+    private func readLine(_ file: FileHandle) throws -> JSONValue {
+        try ServeSession.readLine(file)
+    }
+}
+
+/// A server that a test talks to line by line.
+enum ServeSession {
+    static func start(
+        _ arguments: [String]
+    ) throws -> (process: Process, input: FileHandle, output: FileHandle) {
         let process = Process()
         process.executableURL = TestFiles.program
-        process.arguments = ["serve", "--model", model]
+        process.arguments = ["serve"] + arguments
+        process.environment = ProcessInfo.processInfo.environment
+            .merging(["MINILM_MODEL": TinyModel.path]) { $1 }
         let (input, output) = (Pipe(), Pipe())
         process.standardInput = input
         process.standardOutput = output
@@ -163,9 +178,9 @@ import Testing
         return (process, input.fileHandleForWriting, output.fileHandleForReading)
     }
 
-    private func readLine(_ file: FileHandle) throws -> Data {
+    static func readLine(_ file: FileHandle) throws -> JSONValue {
         var line = Data()
         while line.last != 0x0A { line += try #require(try file.read(upToCount: 1)) }
-        return line
+        return try JSONValue(parsing: Array(line))
     }
 }

@@ -273,6 +273,22 @@ private func texts(_ count: Int) -> String {
         _ = try session.finish()
     }
 
+    @Test func progressIsReportedWhileARequestIsInWork() throws {
+        let session = try holdingSession()
+        try session.send(
+            #"{"id":"long","method":"embed","params":{"input":\#(texts(1500)),"stream":true,"progress":true}}"#
+        )
+        // Longer than the least time between two reports; no more than that many wait meanwhile.
+        Thread.sleep(forTimeInterval: 0.3)
+        let lines = try session.receive(until: .string("long"))
+        let reports = lines.filter { $0["method"] == .string("$/progress") }.map { $0["params"] }
+        #expect(!reports.isEmpty)
+        #expect(reports.allSatisfy { $0?["id"] == .string("long") && $0?["total"]?.int == 1500 })
+        let done = reports.compactMap { $0?["done"]?.int }
+        #expect(done == done.sorted() && done.allSatisfy { (1...1500).contains($0) })
+        _ = try session.finish()
+    }
+
     @Test func aCancelledRequestIsAnsweredOnce() throws {
         let session = try holdingSession()
         try session.send(
