@@ -6,8 +6,6 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import ROOT, WORDS, arguments, prepare, progress
 
 REAL_MODEL = os.path.join(ROOT, "weights", "all-MiniLM-L6-v2.safetensors")
-# As many chunks go together where there are fewer than this, whatever the size of a batch.
-FEW_CHUNKS = 50
 # The crash handler of the Swift runtime may outlive the program, and holds its pipes open.
 ENVIRONMENT = {**os.environ, "SWIFT_BACKTRACE": "enable=no"}
 BACKFILL = ("generate-missing-embeddings", "--all", "--quiet")

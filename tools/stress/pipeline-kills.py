@@ -90,9 +90,9 @@ class Trial:
         return problems
 
     def limit(self):
-        """How many chunks may be in work: a batch for each task."""
-        largest = 100 if self.kind in ("backfill-auto", "queue") else FEW_CHUNKS
-        return 2 * largest if self.line == WORKER else largest
+        """How many chunks may be in work: a batch, or one for each of a worker's tasks."""
+        return {"backfill-1": 1, "backfill-10": 10, "backfill-auto": 100, "worker": 2 * 10}.get(
+            self.kind, 2 * 100)
 
     def work(self, most):
         """To the end, with at most so many kills: what was wrong."""
