@@ -49,6 +49,23 @@ public final class Server {
         case parentGone
     }
 
+    /// Why it could not go on.
+    public enum Failure: Error, Equatable, CustomStringConvertible {
+        case reading(Errno)
+        /// For another reason than that nobody reads.
+        case writing(Errno)
+        /// The system has no thread to give.
+        case noThread
+
+        public var description: String {
+            switch self {
+            case .reading(let error): "requests cannot be read: \(error)"
+            case .writing(let error): "answers cannot be written: \(error)"
+            case .noThread: "the system gives no thread to write answers with"
+            }
+        }
+    }
+
     private let embedder: Embedder
     private let limits: Limits
     /// The longest line, as the memory allows it.
@@ -111,11 +128,11 @@ public final class Server {
     /// Serves until the input ends, a client says `shutdown`, or ``isStopping``. What was accepted
     /// is answered before it returns, unless nobody reads any more.
     ///
-    /// - Throws: `Errno`: reading or writing failed for another reason than a closed pipe.
-    public func run() throws(Errno) -> End {
+    /// - Throws: `Failure`.
+    public func run() throws(Failure) -> End {
         logger.info("serving", metadata: ["model": "\(embedder.model.settings.name)"])
         embedder.warmUp()
-        guard output.start() else { throw .resourceTemporarilyUnavailable }
+        guard output.start() else { throw .noThread }
         defer { output.finish() }
         let end = try readLines()
         if end != .outputClosed, finish() {
@@ -123,15 +140,15 @@ public final class Server {
             if drain() { return end }
         }
         table.cancelAll()
-        if let error = output.error, error != .brokenPipe { throw error }
+        if let error = output.error, error != .brokenPipe { throw .writing(error) }
         return .outputClosed
     }
 
-    private func readLines() throws(Errno) -> End {
+    private func readLines() throws(Failure) -> End {
         while !isStopping() {
             // A host that does not read its answers gets no more of them made.
             guard waitForRoom() else { return .outputClosed }
-            switch try input.next() {
+            switch try next() {
             case .end: return .endOfInput
             case .interrupted where isOutputGone: return .outputClosed
             case .interrupted: continue
@@ -148,6 +165,10 @@ public final class Server {
             handle(event)
         }
         return isShutDown ? .shutdown : .stopped
+    }
+
+    private func next() throws(Failure) -> LineReader.Event {
+        do throws(Errno) { return try input.next() } catch { throw .reading(error) }
     }
 
     /// Waits while too many answers wait to be read; false when nobody reads any more.

@@ -10,6 +10,39 @@ import Testing
         try result.lines.map { try JSONValue(parsing: Array($0.utf8)) }
     }
 
+    @Test func aLibraryStandsWhereItIsSaidOrWhereItIsUsual() throws {
+        let directory = try TemporaryDirectory()
+        for (environment, place) in [
+            (["XDG_DATA_HOME": directory.path("data")], "data/minilm/library.sqlite"),
+            (["XDG_DATA_HOME": ""], ".local/share/minilm/library.sqlite"),
+            (["MINILM_LIBRARY": directory.path("own.sqlite")], "own.sqlite"),
+        ] as [([String: String], String)] {
+            let all = ["HOME": directory.url.path, "MINILM_LIBRARY": ""].merging(environment) { $1 }
+            let result = try Program.run(["subject", "add", "s"], environment: all)
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(FileManager.default.fileExists(atPath: directory.path(place)), "\(place)")
+        }
+        let option = directory.path("option.sqlite")
+        let environment = ["MINILM_LIBRARY": directory.path("own.sqlite")]
+        let result = try Program.run(
+            ["subject", "add", "s", "--library", option], environment: environment)
+        #expect(result.text == "1\n")
+        #expect(FileManager.default.fileExists(atPath: option))
+    }
+
+    @Test(arguments: [
+        ["--concurrency", "0"], ["--concurrency", "65"], ["--poll-interval", "0"],
+        ["--poll-interval", "x"], ["--once", "--twice"],
+    ])
+    func wrongOptionsOfAWorkerAreRefused(arguments: [String]) throws {
+        let library = try ProgramLibrary()
+        try library.fill()
+        let result = try Program.run(
+            ["worker"] + arguments, environment: ["MINILM_LIBRARY": library.path])
+        #expect(result.status == 64 && result.output.isEmpty)
+        #expect(result.errors.hasPrefix("minilm: ") && result.errors.count { $0 == "\n" } == 1)
+    }
+
     @Test func subjectsAreAddedListedAndRemoved() throws {
         let library = try ProgramLibrary()
         #expect(try library.run("subject", "add", "history").text == "1\n")

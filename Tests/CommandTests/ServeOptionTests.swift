@@ -63,6 +63,11 @@ import Testing
         #expect(try Program.run("serve", "--\(option.name)", "-1x", input: "").status == 64)
     }
 
+    @Test func itSaysThatNoGPUIsUsed() throws {
+        let info = try #require(try answers(["--backend", "auto"], [:], Self.info).first)
+        #expect(info["result"]?["backend_reason"]?.string?.contains("GPU") == true)
+    }
+
     @Test func theLimitsHoldAndAreNamed() throws {
         let embed = #"{"id":1,"method":"embed","params":{"input":["a","b","c"]}}"#
         let texts = try #require(try answers(["--max-client-batch-size", "2"], [:], embed).first)
@@ -124,5 +129,29 @@ import Testing
         #expect(result.status == 73)
         #expect(result.output.isEmpty)
         #expect(result.errors.hasPrefix("minilm: /does/not/exist/m"))
+    }
+
+    @Test func whatCannotBeReadOrWrittenIsSaid() throws {
+        func run(_ redirection: String) throws -> (status: Int32, errors: String) {
+            let directory = try TemporaryDirectory()
+            let errors = directory.path("errors")
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = [
+                "-c", "echo '{}' | \"$0\" serve -m \"$1\" 2>\"$2\" \(redirection)",
+                TestFiles.program.path, TinyModel.path, errors,
+            ]
+            try process.run()
+            process.waitUntilExit()
+            return (
+                process.terminationStatus, try String(contentsOfFile: errors, encoding: .utf8)
+            )
+        }
+        let reading = try run("</tmp")
+        #expect(reading.status == 74)
+        #expect(reading.errors == "minilm: requests cannot be read: Is a directory\n")
+        let writing = try run(">/dev/full")
+        #expect(writing.status == 74)
+        #expect(writing.errors == "minilm: answers cannot be written: No space left on device\n")
     }
 }

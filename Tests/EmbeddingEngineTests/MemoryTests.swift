@@ -66,6 +66,7 @@ import Testing
         let embeddings = try embedder.embed(texts)
         for (a, b) in zip(embeddings.vectors, expected.vectors) { #expect(abs(a - b) < 2e-6) }
         #expect(embedder.statistics.shrunkBatchCount > 0)
+        #expect(embedder.statistics.releaseCount > 0)
     }
 }
 

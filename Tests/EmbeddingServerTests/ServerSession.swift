@@ -12,20 +12,20 @@ import Testing
 final class ServerSession: Sendable {
     private let input: FileDescriptor
     private let output: FileDescriptor
-    private let end: Monitor<Result<Server.End, Errno>?>
+    private let end: Monitor<Result<Server.End, Server.Failure>?>
     private let rest = Mutex<[UInt8]>([])
 
     init(_ embedder: Embedder, limits: Server.Limits = .init()) throws {
         let (requests, answers) = (try FileDescriptor.pipe(), try FileDescriptor.pipe())
         (input, output) = (requests.writeEnd, answers.readEnd)
-        let end = Monitor<Result<Server.End, Errno>?>(nil)
+        let end = Monitor<Result<Server.End, Server.Failure>?>(nil)
         self.end = end
         Thread.detachNewThread {
             let server = Server(
                 embedder, input: requests.readEnd, output: answers.writeEnd, limits: limits,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
                 isStopping: { false })
-            let result = Result { () throws(Errno) in try server.run() }
+            let result = Result { () throws(Server.Failure) in try server.run() }
             try? requests.readEnd.close()
             try? answers.writeEnd.close()
             end.withLock { $0 = result }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import EmbeddingEngine
 import EmbeddingPipeline
+import EmbeddingServer
 import ModelConversion
 import Safetensors
 import SystemPackage
@@ -64,6 +65,7 @@ struct CommandFailure: Error {
             case .cancelled: self.init(.interrupted, error.description)
             case .file(let file): self.init(file: file)
             }
+        case let error as Server.Failure: self.init(.ioError, error.description)
         case let error as Errno: self.init(.ioError, error.description)
         default: return nil
         }
