@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills `minilm serve` and its hosts at random moments, closes and stalls its pipes, and checks that nothing hangs or is left behind.
 
-    tools/stress/kills.py [--count 200] [--seed 1] [--only NAME] [--program .build/release/minilm]
+    tools/stress/kills.py [--count 200] [--seed 1] [--only NAME] [--patience 1] [--program .build/release/minilm]
 
 Each run takes one of these, in turn:
   kill-engine     kill -9 of the engine in work: the host sees the end of the output
@@ -107,8 +107,8 @@ class Trial:
         threading.Thread(target=self.send_quietly, args=(engine, data), daemon=True).start()
         time.sleep(self.rng.random() * 0.3)
         engine.process.kill()
-        problems = [] if engine.ended.wait(5) else ["the output did not end"]
-        status = engine.wait(5)
+        problems = [] if engine.ended.wait(5 * self.options.patience) else ["the output did not end"]
+        status = engine.wait(5 * self.options.patience)
         return problems + ([] if status == -9 else [f"exit status {status}"])
 
     def send_quietly(self, engine, data):
@@ -136,8 +136,8 @@ class Trial:
         host.kill()
         host.wait()
         start = time.monotonic()
-        if not wait_gone(engine, 5):
-            return [f"the engine lives on 5 s after the host, {mb(memory(engine))}"]
+        if not wait_gone(engine, 5 * self.options.patience):
+            return [f"the engine lives on long after the host, {mb(memory(engine))}"]
         self.seconds = time.monotonic() - start
         errors.seek(0)
         said = errors.read().decode(errors="replace")
@@ -152,7 +152,7 @@ class Trial:
     def close_input(self):
         engine = self.engine()
         engine.send(self.work(self.rng.randrange(1, 60), 100))
-        return self.check_end(engine.close(30)) + self.check_all()
+        return self.check_end(engine.close(30 * self.options.patience)) + self.check_all()
 
     def close_output(self):
         engine = self.engine(reads=False)
@@ -162,7 +162,7 @@ class Trial:
         time.sleep(self.rng.random() * 0.3)
         start = time.monotonic()
         engine.process.stdout.close()
-        status = engine.wait(10)
+        status = engine.wait(10 * self.options.patience)
         self.seconds = time.monotonic() - start
         return self.check_end(status) + ([] if self.seconds < 5 else [f"took {self.seconds:.1f} s"])
 
@@ -182,7 +182,7 @@ class Trial:
         sender.join(30)
         if sender.is_alive():
             return ["a deadlock: the input is not taken, though the output is read"]
-        return self.check_end(engine.close(30)) + self.check_all()
+        return self.check_end(engine.close(30 * self.options.patience)) + self.check_all()
 
     def stall_end(self):
         return self.stall(end=True)
@@ -194,7 +194,7 @@ class Trial:
         time.sleep(0.5 + self.rng.random())
         start = time.monotonic()
         engine.process.stdout.close()
-        status = engine.wait(10)
+        status = engine.wait(10 * self.options.patience)
         self.seconds = time.monotonic() - start
         return self.check_end(status) + ([] if self.seconds < 5 else [f"took {self.seconds:.1f} s"])
 
@@ -210,7 +210,7 @@ class Trial:
         else:
             time.sleep(0.2 + self.rng.random() * 0.2)
         engine.process.send_signal(signal.SIGTERM)
-        status = engine.wait(30)
+        status = engine.wait(30 * self.options.patience)
         # What was not known to be accepted may be left unanswered, but not half.
         if not sent:
             self.wanted = {n: texts for n, texts in self.wanted.items() if n in self.answers}
@@ -224,7 +224,7 @@ class Trial:
             time.sleep(0.001)
         start = time.monotonic()
         engine.process.send_signal(self.rng.choice([signal.SIGTERM, signal.SIGINT]))
-        status = engine.wait(10)
+        status = engine.wait(10 * self.options.patience)
         self.seconds = time.monotonic() - start
         return self.check_end(status) + self.check_all() + ([] if self.seconds < 1 else [f"took {self.seconds:.1f} s"])
 
@@ -240,7 +240,7 @@ class Trial:
             return problems + ["gone with the first signal"]
         start = time.monotonic()
         engine.process.send_signal(signal.SIGTERM)
-        status = engine.wait(10)
+        status = engine.wait(10 * self.options.patience)
         self.seconds = time.monotonic() - start
         return problems + self.check_end(status, 128 + signal.SIGTERM) + ([] if self.seconds < 1 else [f"took {self.seconds:.1f} s"])
 
@@ -252,7 +252,7 @@ class Trial:
         engine.process.send_signal(signal.SIGTERM)
         time.sleep(0.5)
         engine.read()
-        return self.check_end(engine.wait(30)) + self.check_all()
+        return self.check_end(engine.wait(30 * self.options.patience)) + self.check_all()
 
     def stop_continue(self):
         engine = self.engine()
@@ -265,7 +265,7 @@ class Trial:
             time.sleep(self.rng.random() * 0.1)
             engine.process.send_signal(signal.SIGCONT)
         sender.join(30)
-        return self.check_end(engine.close(30)) + self.check_all()
+        return self.check_end(engine.close(30 * self.options.patience)) + self.check_all()
 
 
 NAMES = [line.split()[0] for line in __doc__.split("in turn:\n")[1].splitlines() if line.strip()]
@@ -275,6 +275,7 @@ def main():
     parser = arguments(__doc__)
     parser.add_argument("--count", type=int, default=200, help="runs in all")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--patience", type=float, default=1, help="how many times as long a loaded machine may take")
     parser.add_argument("--only", choices=NAMES, help="this one alone")
     options = prepare(parser.parse_args())
     rng, problems, counts, slowest, start = random.Random(options.seed), [], {}, {}, time.monotonic()

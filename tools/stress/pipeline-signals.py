@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """SIGINT and SIGTERM end backfills and workers soon, and in good order.
 
-    tools/stress/pipeline-signals.py [--rounds 40] [--words 1500] [--seed N]
+    tools/stress/pipeline-signals.py [--rounds 40] [--words 1500] [--patience 1] [--seed N]
 
-At a random moment a signal is sent: a backfill ends with 130, a worker with 0, both within 3 s;
-nothing stays in work, and what was not done counts no attempt. Another run does the rest. Some
-rounds hold the library locked meanwhile: the signal ends the wait.
+At a random moment a signal is sent: a backfill ends with 130, a worker with 0, both within 3 s
+(--patience times as long on a loaded machine); nothing stays in work, and what was not done counts
+no attempt. Another run does the rest. Some rounds hold the library locked meanwhile: the signal
+ends the wait.
 """
 import random, signal, sqlite3, time
 
@@ -23,12 +24,25 @@ LINES = {
 LIMIT = 3
 
 
-def trial(program, folder, base, reference, seconds, name, rng):
+def catches_signals(pid):
+    """Whether a process has handlers for both signals."""
+    wanted = 1 << (signal.SIGINT - 1) | 1 << (signal.SIGTERM - 1)
+    try:
+        with open(f"/proc/{pid}/status") as status:
+            caught = next(line for line in status if line.startswith("SigCgt:"))
+    except (OSError, StopIteration):
+        return False
+    return int(caught.split()[1], 16) & wanted == wanted
+
+
+def trial(program, folder, base, reference, seconds, limit, name, rng):
     library, (line, expected) = folder.copy(base), LINES[name]
     count = scalar(library, "SELECT count(*) FROM content_chunks")
     process = program.start(library, *line)
     # Before that, the program does not know yet what a signal means.
-    time.sleep(0.08 + rng.random() * seconds)
+    while process.poll() is None and not catches_signals(process.pid):
+        time.sleep(0.001)
+    time.sleep(rng.random() * seconds)
     holder = None
     if name.endswith("-locked"):
         holder = sqlite3.connect(library, timeout=60, isolation_level=None)
@@ -40,12 +54,12 @@ def trial(program, folder, base, reference, seconds, name, rng):
         return [] if finish(process).code == 0 else ["failed before the signal"], 0
     sent = time.monotonic()
     process.send_signal(rng.choice((signal.SIGINT, signal.SIGTERM)))
-    result = finish(process, 30)
+    result = finish(process, 10 * limit)
     took = time.monotonic() - sent
     if holder:
         holder.execute("ROLLBACK")
         holder.close()
-    problems = [] if took <= LIMIT else [f"took {took:.1f} s"]
+    problems = [] if took <= limit else [f"took {took:.1f} s"]
     if result.code not in (expected, 0):
         problems.append(f"exit {result.code}, not {expected}: {result.last_error}")
     if result.code == 0 and expected and counts(library) != {"completed": count}:
@@ -73,7 +87,7 @@ def trial(program, folder, base, reference, seconds, name, rng):
 
 
 def main():
-    options = options_of(__doc__, rounds=40, words=1500, only="")
+    options = options_of(__doc__, rounds=40, words=1500, patience=1.0, only="")
     rng, tally, program = random.Random(options.seed), Tally(), Program(options)
     folder = Folder()
     files = write_files(folder.path, rng, options.words, 3)
@@ -87,7 +101,8 @@ def main():
         name = list(LINES)[number % len(LINES)]
         if not is_wanted(options, name):
             continue
-        problems, took = trial(program, folder, base, reference, seconds * 0.8, name, rng)
+        problems, took = trial(
+            program, folder, base, reference, seconds * 0.8, LIMIT * options.patience, name, rng)
         slowest[name] = max(took, slowest.get(name, 0))
         if problems:
             tally.check(f"{name} {number + 1}", problems)

@@ -87,7 +87,8 @@ def main():
     parser.add_argument("--request-size", type=int, default=128)
     parser.add_argument("--in-flight", type=int, default=4)
     parser.add_argument("--short", type=int, default=300, help="short requests")
-    parser.add_argument("--least", type=float, default=0.95, help="the ratio that is enough")
+    parser.add_argument("--least", type=float, default=0.97, help="the ratio that is enough")
+    parser.add_argument("--most", type=float, default=0.2, help="the milliseconds in the pipes that are not too many")
     parser.add_argument("--seed", type=int, default=1)
     options = prepare(parser.parse_args(), real_model=True)
     rng, problems = random.Random(options.seed), []
@@ -111,6 +112,8 @@ def main():
     if ratio < options.least:
         problems.append(f"ratio {ratio:.3f}")
     wall, total, computed, pipe, empty = short_requests(options, options.short)
+    if pipe > options.most:
+        problems.append(f"{pipe:.3f} ms in the pipes")
     for problem in problems:
         progress("PROBLEM: " + problem)
     print(f"throughput: {options.texts} texts, {options.rounds} rounds, behind pipes {statistics.median(pipes):.1f} texts/s, in one process "

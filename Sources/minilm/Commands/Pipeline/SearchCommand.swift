@@ -70,11 +70,21 @@ extension SearchHit {
     fileprivate func print(rank: Int) {
         let place = page.map { "page \($0)" } ?? "chunk \(ordinal + 1)"
         let source = sourcePath.map { $0 == title ? "" : "  \($0)" } ?? ""
-        Swift.print(
-            "\(rank). \(Double(score).fixed(4))  \("\(title), \(place)\(source)".withoutControls)")
+        Swift.print("\(rank). \(Double(score).fixed(4))  \(title), \(place)\(source)")
         for line in text.split(whereSeparator: \.isNewline) {
             Swift.print("   \(line.withoutControls)")
         }
         Swift.print("")
+    }
+}
+
+extension Substring {
+    /// Without what would steer a terminal.
+    fileprivate var withoutControls: String {
+        String(
+            String.UnicodeScalarView(
+                unicodeScalars.map { scalar in
+                    scalar.properties.generalCategory == .control ? " " : scalar
+                }))
     }
 }

@@ -80,14 +80,14 @@ test("a host that is killed leaves no engine behind", async () => {
   const pid = Number(line);
   assert.ok(isAlive(pid));
   child.kill("SIGKILL");
-  await until(() => !isAlive(pid), 20_000);
+  await until(() => !isAlive(pid));
 });
 
 test("an idle client lets its process end, without and with process.exit", async () => {
   for (const end of ["", "minilm.embed(Array(500).fill('word '.repeat(50))); process.exit(0);"]) {
-    const result = spawnSync(process.execPath, [...node, host + end], { encoding: "utf8", timeout: 20_000 });
+    const result = spawnSync(process.execPath, [...node, host + end], { encoding: "utf8", timeout: 60_000 });
     assert.equal(result.status, 0, result.stderr);
-    await until(() => !isAlive(Number(result.stdout)), 2000);
+    await until(() => !isAlive(Number(result.stdout)));
   }
 });
 

@@ -14,7 +14,7 @@ examples.forEach((code, i) => {
   test(`example ${i + 1} of the README`, () => {
     const env = { ...process.env, MINILM: engine };
     const node = ["--input-type=module", "-e", code];
-    const { status, stdout, stderr } = spawnSync(process.execPath, node, { cwd: folder, env, encoding: "utf8", timeout: 30_000 });
+    const { status, stdout, stderr } = spawnSync(process.execPath, node, { cwd: folder, env, encoding: "utf8", timeout: 120_000 });
     assert.equal(status, 0, stderr);
     assert.match(stdout, outputs[i]);
   });

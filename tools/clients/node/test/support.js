@@ -53,7 +53,7 @@ export function largestDifference(vectors, expected) {
   return largest;
 }
 
-export async function until(condition, milliseconds = 10_000) {
+export async function until(condition, milliseconds = 60_000) {
   const end = Date.now() + milliseconds;
   while (!condition()) {
     if (Date.now() > end) throw new Error(`not within ${milliseconds} ms: ${condition}`);

@@ -73,7 +73,7 @@ def test_killed_each_time_it_is_an_error(program):
 
 
 def test_a_stopped_engine_is_replaced(program):
-    with Client(settings=Settings(program=program, stall_timeout=1.0)) as victim:
+    with Client(settings=Settings(program=program, stall_timeout=4.0)) as victim:
         victim.embed("warm up")
         stopped = victim.pid
         os.kill(stopped, signal.SIGSTOP)
@@ -104,7 +104,7 @@ def test_no_orphan_when_the_host_is_killed_at_work(program, signal_number):
 @pytest.mark.parametrize("ending", ["exit", "exit-busy", "raise", "stop-engine"])
 def test_no_orphan_when_the_host_ends_without_closing(program, ending):
     host, engine = start_host(ending)
-    host.wait(20)
+    host.wait(60)
     wait_until(lambda: not alive(engine))
 
 
@@ -141,8 +141,8 @@ def test_after_a_fork_the_child_has_an_engine_of_its_own(program):
         results = context.Queue()
         child = context.Process(target=in_child, args=(client, expected, parents_engine, results))
         child.start()
-        equal, own, childs_engine = results.get(timeout=20)
-        child.join(20)
+        equal, own, childs_engine = results.get(timeout=60)
+        child.join(60)
         assert equal and own and child.exitcode == 0
         wait_until(lambda: not alive(childs_engine))
         assert client.pid == parents_engine and np.allclose(client.embed("A cat sleeps."), expected, atol=1e-6)

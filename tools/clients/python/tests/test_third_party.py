@@ -32,7 +32,7 @@ def test_jsonrpcclient(program, client):
         assert all(isinstance(part, jsonrpcclient.Ok) for part in jsonrpcclient.parse_json(engine.stdout.readline()))
         engine.stdin.write(jsonrpcclient.notification_json("info") + "\n")
         assert isinstance(call("shutdown"), jsonrpcclient.Ok)
-        assert engine.wait(10) == 0
+        assert engine.wait(60) == 0
 
 
 def test_agent_client_protocol_connection(program, client):
@@ -61,7 +61,7 @@ def test_agent_client_protocol_connection(program, client):
             with pytest.raises(RequestError) as caught:
                 await connection.send_request("nothing", {})
             assert await connection.send_request("shutdown", {}) is None
-        return np.array(vectors), info, caught.value.code, await asyncio.wait_for(engine.wait(), 10)
+        return np.array(vectors), info, caught.value.code, await asyncio.wait_for(engine.wait(), 60)
 
     vectors, info, code, status = asyncio.run(main())
     assert np.allclose(vectors, client.embed([f"Text number {number}." for number in range(20)]), atol=1e-6)

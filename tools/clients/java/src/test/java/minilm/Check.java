@@ -65,10 +65,10 @@ final class Check {
     }
 
     static void until(BooleanSupplier condition) throws InterruptedException {
-        for (int i = 0; i < 2000 && !condition.getAsBoolean(); i++) {
+        for (int i = 0; i < 6000 && !condition.getAsBoolean(); i++) {
             Thread.sleep(10);
         }
-        that(condition.getAsBoolean(), "not within 20 s");
+        that(condition.getAsBoolean(), "not within a minute");
     }
 
     static boolean isAlive(long pid) {

@@ -43,8 +43,8 @@ final class FakeEngineTests {
 
     private static void embeds(String misbehaviour, int number) throws Exception {
         try (MinilmClient client = new MinilmClient(
-                fake(misbehaviour, number).perRequest(10, 1 << 20).stallTimeout(Duration.ofSeconds(2)))) {
-            check(texts(300), client.embed(texts(300)).get(20, TimeUnit.SECONDS));
+                fake(misbehaviour, number).perRequest(10, 1 << 20).stallTimeout(Duration.ofSeconds(6)))) {
+            check(texts(300), client.embed(texts(300)).get(120, TimeUnit.SECONDS));
         }
     }
 
