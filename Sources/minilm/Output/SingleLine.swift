@@ -1,6 +1,6 @@
 extension StringProtocol {
     /// Without what would steer a terminal or break a line: names of files may hold anything.
-    var withoutControls: String {
+    var singleLine: String {
         String(
             String.UnicodeScalarView(
                 unicodeScalars.map { scalar in

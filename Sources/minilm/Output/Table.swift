@@ -9,7 +9,7 @@ struct Table {
         leftColumns = left
     }
 
-    mutating func add(_ row: [String]) { rows.append(row.map(\.withoutControls)) }
+    mutating func add(_ row: [String]) { rows.append(row.map(\.singleLine)) }
 
     func print() {
         let widths = rows[0].indices.map { column in

@@ -91,7 +91,7 @@ struct CommandFailure: Error {
     }
 
     func report() -> Never {
-        StandardError.print("minilm: \(message.withoutControls)\n")
+        StandardError.print("minilm: \(message.singleLine)\n")
         StandardStreams.endProcess(code.rawValue)
     }
 }

@@ -127,7 +127,7 @@ struct MaterialAddCommand: ParsableCommand {
 
     private func report(_ tally: Tally, fileCount: Int) throws {
         for failure in tally.failures where !failure.isMissing || fileCount > tally.failures.count {
-            StandardError.print("minilm: \(failure.path): \(failure.reason)".withoutControls + "\n")
+            StandardError.print("minilm: \(failure.path): \(failure.reason)".singleLine + "\n")
         }
         if json {
             JSONValue.object([

@@ -139,13 +139,13 @@ struct StatusCommand: ParsableCommand {
         for material in materials {
             print(
                 "material \(material.id ?? 0)  \(material.sourcePath ?? material.title): \(material.lastError ?? "")"
-                    .withoutControls
+                    .singleLine
             )
         }
         for chunk in chunks {
             print(
                 "chunk \(chunk.id ?? 0)  (\(chunk.ordinal) of material \(chunk.materialID), \(chunk.attempts) attempts): \(chunk.lastError ?? "")"
-                    .withoutControls
+                    .singleLine
             )
         }
         if materials.isEmpty, chunks.isEmpty { print("nothing has failed") }
