@@ -1,6 +1,20 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+// SwiftPM takes such flags from the root package alone. Elsewhere, and on other processors, the files
+// are compiled once more as they are, and nobody enters them.
+let isRoot = !Context.packageDirectory.contains("/.build/checkouts/")
+#if arch(x86_64)
+    let fastKernelSettings: [SwiftSetting] =
+        isRoot
+        ? [
+            .define("FUSED_MULTIPLY_ADD"),
+            .unsafeFlags(["-Ounchecked", "-Xcc", "-mavx2", "-Xcc", "-mfma"]),
+        ] : []
+#else
+    let fastKernelSettings: [SwiftSetting] = []
+#endif
+
 let package = Package(
     name: "minilm",
     products: [
@@ -25,9 +39,17 @@ let package = Package(
         .target(
             name: "Safetensors",
             dependencies: ["JSON", .product(name: "SystemPackage", package: "swift-system")]),
-        .target(name: "Kernels"),
+        .target(name: "CProcessor"),
+        .target(name: "Kernels", dependencies: ["CProcessor"]),
+        // The same files (a link), compiled for a newer processor: entered only where it is one.
+        .target(
+            name: "KernelsAVX2", dependencies: ["CProcessor"],
+            // Generic code, which the linker could give to everyone.
+            exclude: ["References"], swiftSettings: fastKernelSettings),
         .target(name: "Tokenization"),
-        .target(name: "Transformer", dependencies: ["COpenBLAS", "Kernels", "Safetensors"]),
+        .target(
+            name: "Transformer",
+            dependencies: ["COpenBLAS", "CProcessor", "Kernels", "KernelsAVX2", "Safetensors"]),
         .target(
             name: "EmbeddingEngine",
             dependencies: [
@@ -84,7 +106,9 @@ let package = Package(
                 "JSON", "Safetensors", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),
-        .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
+        .testTarget(
+            name: "KernelsTests",
+            dependencies: ["Kernels", "KernelsAVX2", "TestSupport", "Transformer"]),
         .testTarget(
             name: "TokenizationTests",
             dependencies: ["EmbeddingEngine", "JSON", "TestSupport", "Tokenization"]),

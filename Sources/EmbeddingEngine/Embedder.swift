@@ -24,16 +24,21 @@ public final class Embedder: Sendable {
         /// Bytes of vectors that are kept for texts that come again.
         public var cacheByteCount = 0
         /// Whether a text's vector has the same bits alone, in any batch and on any number of
-        /// threads of a machine. Otherwise its last bits depend on its neighbours, by less than
-        /// 1e-6. Costs some padding.
+        /// threads of a machine. The `simd` backend always computes so; with `openblas` the last bits
+        /// depend on the neighbours otherwise, by less than 1e-6, and it costs some padding.
         public var isReproducible = false
+        /// What chose the backend and, where nobody else did, threads and batches.
+        public var tuning: Tuning?
 
         /// What a BLAS library built for 64 processors has memory for; it crashes with many more
         /// threads.
         public static let maximumThreadCount = 64
+        /// Enough tokens to compute well, few enough that others do not wait long.
+        public static let standardBatchTokenCount = 512
 
         public init(
-            threadCount: Int = ProcessorCount.available, batchTokenCount: Int = 512
+            threadCount: Int = ProcessorCount.available,
+            batchTokenCount: Int = Self.standardBatchTokenCount
         ) {
             self.threadCount = min(max(1, threadCount), Self.maximumThreadCount)
             self.batchTokenCount = batchTokenCount
@@ -69,7 +74,8 @@ public final class Embedder: Sendable {
         core.start()
     }
 
-    /// Opens a converted model.
+    /// Opens a converted model, to be computed by the `simd` backend. ``Tuner`` finds out what is
+    /// fastest; `EmbeddingModel.on(_:)` takes another backend.
     ///
     /// - Throws: `ModelError`.
     public convenience init(

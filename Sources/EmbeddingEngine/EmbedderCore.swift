@@ -31,6 +31,8 @@ final class EmbedderCore: Sendable {
         var workerCount = 0
         var isBusy: [Bool]
         var statistics = EmbedderStatistics()
+        /// The batch that idle workers help with.
+        var team: EncoderTeam?
     }
 
     private enum Calibration {
@@ -40,7 +42,9 @@ final class EmbedderCore: Sendable {
     private enum Assignment {
         case calibrate
         case tokenize([(record: JobRecord, range: BatchScheduler.TextRange)])
-        case compute([BatchScheduler.BatchEntry])
+        /// With the team that may help, if any.
+        case compute([BatchScheduler.BatchEntry], EncoderTeam?)
+        case help(EncoderTeam)
         /// Give the workspace back.
         case release
         case stop
@@ -52,7 +56,9 @@ final class EmbedderCore: Sendable {
         var limits = BatchScheduler.Limits()
         limits.batchTokenCount = configuration.batchTokenCount
         limits.workerCount = configuration.threadCount
-        let cost = CostModel(model.settings.configuration)
+        // Threads that can compute one batch together do so with a small one.
+        if model.encoder.usesTeams { limits.splitTokenCount = 64 }
+        let cost = CostModel(model.settings.configuration, model.encoder.backend)
         state = Monitor(
             State(
                 scheduler: BatchScheduler(limits),
@@ -106,7 +112,8 @@ final class EmbedderCore: Sendable {
             switch nextAssignment(worker) {
             case .calibrate: calibrate(worker)
             case .tokenize(let ranges): tokenize(ranges)
-            case .compute(let batch): compute(batch, worker)
+            case .compute(let batch, let team): compute(batch, worker, team)
+            case .help(let team): help(team, worker)
             case .release:
                 worker.releaseMemory()
                 ProcessMemory.releaseFreeMemory()
@@ -117,7 +124,7 @@ final class EmbedderCore: Sendable {
 
     private func calibrate(_ worker: EmbedderWorker) {
         let isInDemand = { self.state.withLock { $0.scheduler.jobCount > 0 || $0.isStopped } }
-        var cost = CostModel(model.settings.configuration)
+        var cost = CostModel(model.settings.configuration, model.encoder.backend)
         worker.calibrate(&cost, mayGoOn: { !isInDemand() })
         state.withLock { state in
             state.cost = cost
@@ -157,7 +164,11 @@ final class EmbedderCore: Sendable {
                 isShrunk = isShrunk || verdict == .shrink
                 return verdict == .fits
             }
-            guard let work else { return nil }
+            guard let work else {
+                guard let team = state.team else { return nil }
+                state.isBusy[worker.index] = true
+                return .help(team)
+            }
             state.isBusy[worker.index] = true
             switch work {
             case .tokenize(let ranges):
@@ -168,9 +179,19 @@ final class EmbedderCore: Sendable {
                 let tokens = batch.reduce(0) { $0 + $1.ids.count }
                 let longest = batch.reduce(0) { max($0, $1.ids.count) }
                 state.memory.begin(worker: worker.index, tokens, longest, cost)
-                // More may wait than this worker takes.
-                if state.scheduler.waitingTextCount > 0, idleCount > 1 { self.state.notifyOne() }
-                return .compute(batch)
+                guard idleCount > 1 else { return .compute(batch, nil) }
+                // More may wait than this worker takes; where nothing does, the others help.
+                if state.scheduler.waitingTextCount > 0 {
+                    self.state.notifyOne()
+                    return .compute(batch, nil)
+                }
+                guard model.encoder.usesTeams, state.team == nil else {
+                    return .compute(batch, nil)
+                }
+                let team = EncoderTeam(memberCount: idleCount)
+                state.team = team
+                self.state.notifyAll()
+                return .compute(batch, team)
             }
         }
         return assignment ?? .stop
@@ -300,12 +321,23 @@ final class EmbedderCore: Sendable {
         }
     }
 
-    private func compute(_ batch: [BatchScheduler.BatchEntry], _ worker: EmbedderWorker) {
+    private func help(_ team: EncoderTeam, _ worker: EmbedderWorker) {
+        team.help(worker.workspace)
+        state.withLock {
+            $0.memory.workspaceByteCounts[worker.index] = worker.workspace.byteCount
+        }
+    }
+
+    private func compute(
+        _ batch: [BatchScheduler.BatchEntry], _ worker: EmbedderWorker, _ team: EncoderTeam?
+    ) {
         let start = Instant.now
-        let failures = worker.compute(batch.map(\.ids))
+        let failures = worker.compute(batch.map(\.ids), team)
+        team?.finish()
         let seconds = (Instant.now - start).seconds
         let tokens = batch.reduce(0) { $0 + $1.ids.count }
         let deliveries = state.withLock { state in
+            if team != nil { state.team = nil }
             let texts = state.scheduler.completed(batch.map(\.sequence))
             let deliveries = texts.map { $0.map { (state.jobs[$0.job], $0.index) } }
             for text in texts.joined() where !state.scheduler.contains(text.job) {

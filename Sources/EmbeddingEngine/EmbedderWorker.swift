@@ -42,17 +42,18 @@ final class EmbedderWorker: @unchecked Sendable {  // one thread's own
 
     /// Computes the vectors of a batch.
     ///
+    /// - Parameter team: threads that help.
     /// - Returns: for each sequence, why it has none. A sequence whose vector is not finite does
     ///   not harm its neighbours.
-    func compute(_ sequences: [[Int32]]) -> [EmbeddingError?] {
+    func compute(_ sequences: [[Int32]], _ team: EncoderTeam? = nil) -> [EmbeddingError?] {
         tokenCounts = sequences.map(\.count)
         let width = model.dimension
         if output.count < sequences.count * width {
             output = [Float](repeating: 0, count: sequences.count * width)
         }
         var errors = [EmbeddingError?](repeating: nil, count: sequences.count)
-        for pass in passes(sequences) where forward(sequences[pass]) != nil {
-            for n in pass { errors[n] = forward(sequences[n...n]).map(EmbeddingError.model) }
+        for pass in passes(sequences) where forward(sequences[pass], team) != nil {
+            for n in pass { errors[n] = forward(sequences[n...n], team).map(EmbeddingError.model) }
         }
         return errors
     }
@@ -74,7 +75,9 @@ final class EmbedderWorker: @unchecked Sendable {  // one thread's own
         return passes + [start..<sequences.count]
     }
 
-    private func forward(_ sequences: ArraySlice<[Int32]>) -> TransformerError? {
+    private func forward(
+        _ sequences: ArraySlice<[Int32]>, _ team: EncoderTeam?
+    ) -> TransformerError? {
         var packed = PackedBatch(alignment: reproducible?.alignment ?? 1)
         for ids in sequences { packed.append(ids) }
         let width = model.dimension
@@ -83,7 +86,7 @@ final class EmbedderWorker: @unchecked Sendable {  // one thread's own
             do throws(TransformerError) {
                 try model.encoder.forward(
                     packed, workspace: workspace, normalize: false,
-                    into: UnsafeMutableBufferPointer(rebasing: rows))
+                    into: UnsafeMutableBufferPointer(rebasing: rows), team: team)
                 return nil
             } catch {
                 return error

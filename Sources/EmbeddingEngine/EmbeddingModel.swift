@@ -6,7 +6,7 @@ import Transformer
 public struct EmbeddingModel: Sendable {
     public let settings: ModelSettings
     public let tokenizer: Tokenizer
-    public let encoder: BertEncoder
+    public private(set) var encoder: BertEncoder
     public let file: SafetensorsFile
 
     /// The size of the model's file.
@@ -38,7 +38,8 @@ public struct EmbeddingModel: Sendable {
             let weights = try BertWeights(file, settings.configuration)
             try Self.checkNames(file, settings.configuration)
             tokenizer = try Self.tokenizer(file, settings)
-            encoder = BertEncoder(settings.configuration, weights, pooling: settings.pooling)
+            encoder = BertEncoder(
+                settings.configuration, weights, pooling: settings.pooling, backend: .simd)
         } catch let error as ModelError {
             throw error
         } catch let error as FileError {
@@ -48,6 +49,13 @@ public struct EmbeddingModel: Sendable {
         } catch {
             throw .notConverted(path: path)
         }
+    }
+
+    /// The same model, computed by another backend.
+    public func on(_ backend: Backend) -> EmbeddingModel {
+        var model = self
+        model.encoder = encoder.on(backend)
+        return model
     }
 
     private static func checkNames(

@@ -5,7 +5,8 @@ import Transformer
 /// Everything in a model file that is no tensor: it travels in the safetensors metadata as flat
 /// keys and strings.
 public struct ModelSettings: Sendable, Equatable {
-    public static let format = "minilm-1"
+    /// The version of the file's layout: since 2 the linear layers stand in panels.
+    public static let format = "minilm-2"
 
     /// The model's name, for people and for the `model` field of answers.
     public var name: String

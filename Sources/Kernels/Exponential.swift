@@ -6,16 +6,17 @@
 package func exponential(_ x: SIMD8<Float>) -> SIMD8<Float> {
     // Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits.
     let shift = Vector(repeating: 12_582_912)
-    let shifted = x * 1.442_695_04 + shift
+    let shifted = multiplyAdd(shift, x, Vector(repeating: 1.442_695_04))
     let n = shifted - shift
     // ln 2 in two parts: the first has few enough bits that its product with n is exact.
-    let r = (x - n * 0.693_359_375) - n * -2.121_944_4e-4
+    let part = multiplyAdd(x, n, Vector(repeating: -0.693_359_375))
+    let r = multiplyAdd(part, n, Vector(repeating: 2.121_944_4e-4))
     var p = Vector(repeating: 0.001_392_957_8)
-    p = p * r + 0.008_359_859
-    p = p * r + 0.041_666_504
-    p = p * r + 0.166_665_99
-    p = p * r + 0.5
-    p = p * (r * r) + r + 1
+    p = multiplyAdd(Vector(repeating: 0.008_359_859), p, r)
+    p = multiplyAdd(Vector(repeating: 0.041_666_504), p, r)
+    p = multiplyAdd(Vector(repeating: 0.166_665_99), p, r)
+    p = multiplyAdd(Vector(repeating: 0.5), p, r)
+    p = multiplyAdd(r, p, r * r) + 1
     let exponent = unsafeBitCast(shifted, to: SIMD8<Int32>.self) &- 0x4B40_0000
     let scale = unsafeBitCast((exponent &+ 127) &<< 23, to: Vector.self)
     return (p * scale).replacing(with: 0, where: x .< -87)

@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// The Gaussian error linear unit in its exact form, x Φ(x) = x/2 (1 + erf(x/√2)).
 ///
 /// Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415.
@@ -31,15 +25,27 @@ public enum GELU {
         }
     }
 
-    /// The same by the C library's erf.
-    public static func reference(_ x: Double) -> Double {
-        0.5 * x * (1 + erf(x / 2.0.squareRoot()))
+    /// x ← GELU(x), in place.
+    ///
+    /// - Parameters:
+    ///   - x: `[rows, width]`, rows `stride` apart.
+    ///   - width: whole vectors.
+    @inline(__always)
+    static func apply(_ x: UnsafeMutablePointer<Float>, stride: Int, rows: Int, width: Int) {
+        for row in 0..<rows {
+            let x = x + row * stride
+            var i = 0
+            while i < width {
+                store(gelu(load(x + i)), x + i)
+                i += laneCount
+            }
+        }
     }
 
     @inline(__always)
     private static func gelu(_ x: Vector) -> Vector {
         let half = x * 0.5
-        return half * errorFunction(x) + half
+        return multiplyAdd(half, half, errorFunction(x))
     }
 
     /// erf(x/√2): a minimax fit of x P(x²) / Q(x²) on |x| ≤ 5.6, where it reaches 1 in float32.
@@ -49,17 +55,17 @@ public enum GELU {
         let c = maximum(minimum(x, limit), -limit)
         let u = c * c
         var p = Vector(repeating: 4.429_067e-08)
-        p = p * u + 1.271_306_9e-05
-        p = p * u + 3.477_013_7e-04
-        p = p * u + 9.414_518e-03
-        p = p * u + 6.875_22e-02
-        p = p * u + 7.978_844_6e-01
+        p = multiplyAdd(Vector(repeating: 1.271_306_9e-05), p, u)
+        p = multiplyAdd(Vector(repeating: 3.477_013_7e-04), p, u)
+        p = multiplyAdd(Vector(repeating: 9.414_518e-03), p, u)
+        p = multiplyAdd(Vector(repeating: 6.875_22e-02), p, u)
+        p = multiplyAdd(Vector(repeating: 7.978_844_6e-01), p, u)
         var q = Vector(repeating: 1.180_212_8e-06)
-        q = q * u + 7.510_192_5e-05
-        q = q * u + 1.912_977_9e-03
-        q = q * u + 2.894_008_3e-02
-        q = q * u + 2.528_338_1e-01
-        q = q * u + 1
+        q = multiplyAdd(Vector(repeating: 7.510_192_5e-05), q, u)
+        q = multiplyAdd(Vector(repeating: 1.912_977_9e-03), q, u)
+        q = multiplyAdd(Vector(repeating: 2.894_008_3e-02), q, u)
+        q = multiplyAdd(Vector(repeating: 2.528_338_1e-01), q, u)
+        q = multiplyAdd(Vector(repeating: 1), q, u)
         let y = c * p / q
         return maximum(minimum(y, Vector(repeating: 1)), Vector(repeating: -1))
     }

@@ -14,6 +14,21 @@ public enum RowOperations {
         }
     }
 
+    /// x ← x · factor.
+    @inline(__always)
+    static func scale(_ x: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
+        let factors = Vector(repeating: factor)
+        var i = 0
+        while i + laneCount <= count {
+            store(load(x + i) * factors, x + i)
+            i += laneCount
+        }
+        while i < count {
+            x[i] *= factor
+            i += 1
+        }
+    }
+
     /// out ← a + b + c, rows of `width`.
     public static func sum(
         _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ c: UnsafePointer<Float>,

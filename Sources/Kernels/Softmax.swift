@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// Softmax of each row, shifted by the row's maximum so that nothing overflows.
 public enum Softmax {
     /// In place over `[rows, width]`.
@@ -42,11 +36,35 @@ public enum Softmax {
         }
     }
 
-    /// One row, in double precision.
-    public static func reference(_ x: [Double]) -> [Double] {
-        let peak = x.max() ?? 0
-        let powers = x.map { exp($0 - peak) }
-        let total = powers.reduce(0, +)
-        return powers.map { $0 / total }
+    /// x ← e^((x - peak) · scale) over the first `count` of a row; what is left of its last panel
+    /// becomes 0.
+    ///
+    /// - Parameters:
+    ///   - x: whole panels.
+    ///   - count: the row's elements, more than 0.
+    /// - Returns: the sum of all.
+    @inline(__always)
+    static func exponentials(
+        _ x: UnsafeMutablePointer<Float>, count: Int, scale: Float
+    ) -> Float {
+        let width = Panels.elementCount(inner: 1, columns: count)
+        for i in count..<width { x[i] = -.infinity }
+        var peaks = load(x)
+        var i = laneCount
+        while i < width {
+            peaks = maximum(peaks, load(x + i))
+            i += laneCount
+        }
+        let shift = Vector(repeating: largest(peaks))
+        let scale = Vector(repeating: scale)
+        var sums = Vector.zero
+        i = 0
+        while i < width {
+            let e = exponential((load(x + i) - shift) * scale)
+            store(e, x + i)
+            sums += e
+            i += laneCount
+        }
+        return sum(sums)
     }
 }

@@ -1,7 +1,12 @@
 /// The vector of the kernels: one AVX register, two of SSE or NEON.
 typealias Vector = SIMD8<Float>
 
-let laneCount = Vector.scalarCount
+/// A row of a panel: 16 floats.
+@inline(__always)
+var cacheLineByteCount: Int { 64 }
+
+@inline(__always)
+var laneCount: Int { 8 }
 
 @inline(__always)
 func load(_ pointer: UnsafePointer<Float>) -> Vector {
@@ -32,6 +37,25 @@ func sum(_ v: Vector) -> Float {
     let four = v.lowHalf + v.highHalf
     let two = four.lowHalf + four.highHalf
     return two[0] + two[1]
+}
+
+/// The largest of all lanes.
+@inline(__always)
+func largest(_ v: Vector) -> Float {
+    let four = v.lowHalf.replacing(with: v.highHalf, where: v.highHalf .> v.lowHalf)
+    let two = four.lowHalf.replacing(with: four.highHalf, where: four.highHalf .> four.lowHalf)
+    return two[1] > two[0] ? two[1] : two[0]
+}
+
+/// sum + x · w, rounded once where the target has a fused instruction and twice where it would be a
+/// function call.
+@inline(__always)
+func multiplyAdd(_ sum: Vector, _ x: Vector, _ w: Vector) -> Vector {
+    #if FUSED_MULTIPLY_ADD
+        sum.addingProduct(x, w)
+    #else
+        sum + x * w
+    #endif
 }
 
 @inline(__always)

@@ -39,17 +39,17 @@ struct CheckpointWeights {
 
     /// All tensors of a model file, named and fused as ``BertWeights/layout(_:)`` says.
     func convert() throws(ConversionError) -> ConvertedWeights {
-        let converted = ConvertedWeights()
-        for (name, shape) in BertWeights.layout(settings.configuration) {
-            let sources = Self.sources(of: name)
-            let out = converted.add(name, shape)
-            var filled = 0
+        let converted = ConvertedWeights(settings.configuration)
+        for layout in BertWeights.layout(settings.configuration) {
+            let sources = Self.sources(of: layout.name)
+            let count = layout.shape.reduce(1, *)
+            var elements: [Float] = []
             for source in sources {
                 // Of the token types, only the first row is ours.
-                let part = try read(source).prefix(out.count / sources.count)
-                filled = out[filled...].update(fromContentsOf: part)
+                elements += try read(source).prefix(count / sources.count)
             }
-            precondition(filled == out.count, "the sources do not fill \(name)")
+            precondition(elements.count == count, "the sources do not fill \(layout.name)")
+            converted.add(layout, elements)
         }
         return converted
     }
@@ -120,9 +120,9 @@ struct CheckpointWeights {
     /// else.
     private func checkTensors() throws(ConversionError) {
         var used: Set<String> = []
-        for (name, shape) in BertWeights.layout(settings.configuration) {
-            let expected = sourceShape(name, shape)
-            for source in Self.sources(of: name) {
+        for layout in BertWeights.layout(settings.configuration) {
+            let expected = sourceShape(layout.name, layout.shape)
+            for source in Self.sources(of: layout.name) {
                 guard let tensor = find(source) else { throw .missingTensor(prefix + source) }
                 guard tensor.shape == expected else {
                     throw .wrongShape(

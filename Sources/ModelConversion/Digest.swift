@@ -11,15 +11,17 @@ enum Digest {
         return hex(hash)
     }
 
-    /// The fingerprint of a model: its weights, tokenizer and settings, wherever it was converted.
+    /// The fingerprint of a model: its weights, tokenizer and settings, wherever it was converted and
+    /// however they are stored: weights count as they stand in a checkpoint.
     ///
-    /// - Parameter tensor: hands the bytes of the tensor of a name to its second argument.
+    /// - Parameter tensor: hands the bytes of the tensor of a name, as in a checkpoint, to its second
+    ///   argument.
     static func fingerprint(
         _ settings: ModelSettings, tensor: (String, (UnsafeRawBufferPointer) -> Void) -> Void
     ) -> String {
         var hash = SHA256()
         func update(_ text: String) { hash.update(data: Array(text.utf8)) }
-        update("\(ModelSettings.format)\n")
+        update("minilm-1\n")
         for (key, value) in settings.computation { update("\(key)=\(value.utf8.count):\(value)\n") }
         let names =
             [

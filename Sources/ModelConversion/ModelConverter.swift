@@ -55,8 +55,8 @@ public enum ModelConverter {
         settings.fingerprint = Digest.fingerprint(settings) { name, hash in
             if let bytes = tokenizerTensors.bytes(name) {
                 bytes.withUnsafeBytes(hash)
-            } else if let tensor = converted.tensors.first(where: { $0.name == name }) {
-                hash(UnsafeRawBufferPointer(tensor.elements))
+            } else if let tensor = converted.tensors.first(where: { $0.layout.name == name }) {
+                tensor.layout.logical(tensor.elements).withUnsafeBytes(hash)
             }
         }
         settings.selfTestTexts = selfTestTexts
@@ -65,7 +65,8 @@ public enum ModelConverter {
         var writer = SafetensorsWriter(metadata: settings.metadata)
         tokenizerTensors.add(to: &writer)
         for tensor in converted.tensors {
-            writer.add(tensor.name, tensor.shape, borrowing: tensor.elements)
+            writer.add(
+                tensor.layout.name, tensor.layout.storedShape, borrowing: tensor.elements)
         }
         writer.add(
             EmbeddingModel.TensorName.selfTestVectors,

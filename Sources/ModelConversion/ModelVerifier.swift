@@ -26,17 +26,24 @@ public struct ModelVerification: Sendable, Equatable {
     public init(_ embedder: Embedder) throws {
         let model = embedder.model
         statedFingerprint = model.settings.fingerprint
-        actualFingerprint = Digest.fingerprint(model.settings) { name, hash in
-            if let tensor = model.file.tensor(name) { hash(model.file.bytes(of: tensor)) }
-        }
         let layout = BertWeights.layout(model.settings.configuration)
+        let stored = try Dictionary(
+            uniqueKeysWithValues: layout.map {
+                let elements = try model.file.elements(
+                    $0.name, .f32, $0.storedShape, as: Float.self)
+                return ($0.name, (layout: $0, elements: elements))
+            })
+        actualFingerprint = Digest.fingerprint(model.settings) { name, hash in
+            if let weights = stored[name] {
+                weights.layout.logical(weights.elements).withUnsafeBytes(hash)
+            } else if let tensor = model.file.tensor(name) {
+                hash(model.file.bytes(of: tensor))
+            }
+        }
         let expected = try model.selfTestVectors()
         // No comparison with a NaN fails, so the vectors to compare with are looked at too.
         nonFiniteTensor =
-            try layout.first { name, shape in
-                try model.file.elements(name, .f32, shape, as: Float.self)
-                    .contains { !$0.isFinite }
-            }?.name
+            layout.first { stored[$0.name]?.elements.contains { !$0.isFinite } ?? false }?.name
             ?? (expected.allSatisfy(\.isFinite) ? nil : EmbeddingModel.TensorName.selfTestVectors)
         selfTestCount = model.settings.selfTestTexts.count
         largestDifference = 0

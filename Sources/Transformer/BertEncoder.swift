@@ -11,25 +11,57 @@ public struct BertEncoder: Sendable {
     public let configuration: BertConfiguration
     public let weights: BertWeights
     public let pooling: PoolingMode
+    /// What computes the matrix products.
+    public let backend: Backend
+    /// The weights as the BLAS library takes them; nil where it does not compute.
+    let rowMajor: RowMajorWeights?
+    let kernels: KernelSet
 
     public init(
-        _ configuration: BertConfiguration, _ weights: BertWeights, pooling: PoolingMode
+        _ configuration: BertConfiguration, _ weights: BertWeights, pooling: PoolingMode,
+        backend: Backend = .simd
+    ) {
+        self.init(configuration, weights, pooling: pooling, backend: backend, kernels: .best)
+    }
+
+    init(
+        _ configuration: BertConfiguration, _ weights: BertWeights, pooling: PoolingMode,
+        backend: Backend, kernels: KernelSet
     ) {
         self.configuration = configuration
         self.weights = weights
         self.pooling = pooling
-        _ = BLAS.useOneThread
+        self.backend = backend
+        self.kernels = kernels
+        rowMajor = backend == .openblas ? RowMajorWeights(weights) : nil
+        if backend == .openblas { _ = BLAS.useOneThread }
     }
 
-    /// What computes: the BLAS library, its version and kernels.
-    public static var backendDescription: String { BLAS.description }
+    /// Whether threads can help with a pass.
+    public var usesTeams: Bool { backend == .simd }
 
-    /// The alignment of sequences with which the BLAS library gives each row of a product the same
-    /// bits whatever else is in the batch; nil where it does not do so for any.
+    /// The same model on another backend.
+    public func on(_ backend: Backend) -> BertEncoder {
+        backend == self.backend
+            ? self
+            : BertEncoder(
+                configuration, weights, pooling: pooling, backend: backend, kernels: kernels)
+    }
+
+    /// The same model on the `simd` backend with the kernels that every processor runs.
+    package func onPortableKernels() -> BertEncoder {
+        BertEncoder(
+            configuration, weights, pooling: pooling, backend: .simd, kernels: .portable)
+    }
+
+    /// The alignment of sequences with which each row of a product has the same bits whatever else
+    /// is in the batch; nil where none does it.
     ///
-    /// Libraries compute rows by tiles, and a row's place in its tile decides the order of its sums.
-    /// Measured on products of this model's shapes, in some ten milliseconds.
+    /// The `simd` kernels need none. BLAS libraries compute rows by tiles, and a row's place in its
+    /// tile decides the order of its sums. Measured on products of this model's shapes, in some ten
+    /// milliseconds.
     public func measuredRowAlignment() -> Int? {
+        if backend == .simd { return 1 }
         let (hidden, inner) = (configuration.hiddenSize, configuration.intermediateSize)
         return RowAlignment.measure(shapes: [
             (hidden, 3 * hidden), (hidden, hidden), (hidden, inner), (inner, hidden),
@@ -41,27 +73,27 @@ public struct BertEncoder: Sendable {
     /// - Parameters:
     ///   - normalize: whether each vector is scaled to unit length.
     ///   - output: `[N, H]`, overwritten.
+    ///   - tap: sees each stage's tensor.
+    ///   - team: threads that help; the `simd` backend makes use of them.
+    ///   - profile: counts the time of each stage; not with a team.
     /// - Throws: `TransformerError`: an id or a length out of range, or a result that is not
     ///   finite.
     public func forward(
         _ batch: PackedBatch, workspace: EncoderWorkspace, normalize: Bool,
-        into output: UnsafeMutableBufferPointer<Float>, tap: EncoderTap? = nil
+        into output: UnsafeMutableBufferPointer<Float>, tap: EncoderTap? = nil,
+        team: EncoderTeam? = nil, profile: EncoderProfile? = nil
     ) throws(TransformerError) {
         guard batch.sequenceCount > 0, let out = output.baseAddress else { return }
         precondition(output.count == batch.sequenceCount * configuration.hiddenSize)
         try check(batch)
-        workspace.reserve(
-            tokens: batch.tokenCount, longest: batch.longestSequence, configuration)
-
-        embed(batch, workspace)
-        tap?.see(
-            .hidden(0), batch.tokenCount, configuration.hiddenSize, workspace.hidden.pointer)
-        for (index, layer) in weights.layers.enumerated() {
-            attend(layer, index, batch, workspace, tap)
-            addAttention(layer, index, batch.tokenCount, workspace, tap)
-            feedForward(layer, index, batch.tokenCount, workspace, tap)
+        if let rowMajor {
+            BLASPass(self, rowMajor, batch, workspace, tap, profile).compute()
+        } else {
+            SIMDPass(
+                self, batch, workspace, tap, team ?? EncoderTeam(memberCount: 1), profile
+            ).compute()
         }
-        pool(batch, workspace, normalize: normalize, into: out)
+        profile.measure(.pooling) { pool(batch, workspace, normalize: normalize, into: out) }
         try checkFinite(output)
     }
 
@@ -75,109 +107,6 @@ public struct BertEncoder: Sendable {
                     sequence.count, limit: configuration.maximumPositionCount)
             }
         }
-    }
-
-    /// hidden ← LN(word + token type + position)
-    private func embed(_ batch: PackedBatch, _ workspace: EncoderWorkspace) {
-        let width = configuration.hiddenSize
-        let hidden = workspace.hidden.pointer
-        let context = workspace.context.pointer
-        for (n, sequence) in batch.sequences.enumerated() {
-            for t in sequence {
-                RowOperations.sum(
-                    weights.wordEmbeddings + Int(batch.tokenIDs[t]) * width,
-                    weights.tokenTypeEmbedding,
-                    weights.positionEmbeddings + (t - sequence.lowerBound) * width,
-                    into: hidden + t * width, width: width)
-            }
-            // Rows between aligned sequences are computed with the rest and looked at by nobody.
-            let next =
-                n + 1 < batch.sequenceCount
-                ? batch.sequences[n + 1].lowerBound : batch.tokenCount
-            let padding = (next - sequence.upperBound) * width
-            (hidden + sequence.upperBound * width).update(repeating: 0, count: padding)
-            (context + sequence.upperBound * width).update(repeating: 0, count: padding)
-        }
-        LayerNorm.apply(
-            hidden, gain: weights.embeddingNormGain, shift: weights.embeddingNormShift,
-            epsilon: configuration.layerNormEpsilon, rows: batch.tokenCount, width: width)
-    }
-
-    /// context ← softmax(Q Kᵀ / √D) V, a sequence and head at a time
-    private func attend(
-        _ layer: BertWeights.Layer, _ index: Int, _ batch: PackedBatch,
-        _ workspace: EncoderWorkspace, _ tap: EncoderTap?
-    ) {
-        let width = configuration.hiddenSize
-        let headSize = configuration.headSize
-        let qkv = workspace.qkv.pointer
-        let scores = workspace.scores.pointer
-        BLAS.linear(
-            workspace.hidden.pointer, layer.qkvWeight, into: qkv, rows: batch.tokenCount,
-            inner: width, columns: 3 * width)
-        RowOperations.add(
-            bias: layer.qkvBias, to: qkv, rows: batch.tokenCount, width: 3 * width)
-        tap?.see(.qkv(layer: index), batch.tokenCount, 3 * width, qkv)
-
-        let scale = 1 / Float(headSize).squareRoot()
-        for (n, sequence) in batch.sequences.enumerated() {
-            let (start, length) = (sequence.lowerBound, sequence.count)
-            for head in 0..<configuration.attentionHeadCount {
-                let query = qkv + start * 3 * width + head * headSize
-                BLAS.scores(
-                    query, query + width, into: scores, length: length, headSize: headSize,
-                    stride: 3 * width, scale: scale)
-                Softmax.apply(scores, rows: length, width: length)
-                tap?.see(
-                    .attention(layer: index, sequence: n, head: head), length, length, scores)
-                BLAS.context(
-                    scores, query + 2 * width,
-                    into: workspace.context.pointer + start * width + head * headSize,
-                    length: length, headSize: headSize, stride: 3 * width, contextStride: width)
-            }
-        }
-        tap?.see(.context(layer: index), batch.tokenCount, width, workspace.context.pointer)
-    }
-
-    /// projected ← LN(context Wᵀ + b + hidden)
-    private func addAttention(
-        _ layer: BertWeights.Layer, _ index: Int, _ tokens: Int, _ workspace: EncoderWorkspace,
-        _ tap: EncoderTap?
-    ) {
-        let width = configuration.hiddenSize
-        BLAS.linear(
-            workspace.context.pointer, layer.attentionOutputWeight,
-            into: workspace.projected.pointer, rows: tokens, inner: width, columns: width)
-        LayerNorm.apply(
-            workspace.projected.pointer, bias: layer.attentionOutputBias,
-            residual: workspace.hidden.pointer, gain: layer.attentionNormGain,
-            shift: layer.attentionNormShift, epsilon: configuration.layerNormEpsilon,
-            rows: tokens, width: width)
-        tap?.see(.attentionOutput(layer: index), tokens, width, workspace.projected.pointer)
-    }
-
-    /// hidden ← LN(GELU(projected W₁ᵀ + b₁) W₂ᵀ + b₂ + projected)
-    private func feedForward(
-        _ layer: BertWeights.Layer, _ index: Int, _ tokens: Int, _ workspace: EncoderWorkspace,
-        _ tap: EncoderTap?
-    ) {
-        let width = configuration.hiddenSize
-        let inner = configuration.intermediateSize
-        let intermediate = workspace.intermediate.pointer
-        BLAS.linear(
-            workspace.projected.pointer, layer.intermediateWeight, into: intermediate,
-            rows: tokens, inner: width, columns: inner)
-        GELU.apply(intermediate, bias: layer.intermediateBias, rows: tokens, width: inner)
-        tap?.see(.intermediate(layer: index), tokens, inner, intermediate)
-        BLAS.linear(
-            intermediate, layer.outputWeight, into: workspace.hidden.pointer, rows: tokens,
-            inner: inner, columns: width)
-        LayerNorm.apply(
-            workspace.hidden.pointer, bias: layer.outputBias,
-            residual: workspace.projected.pointer, gain: layer.outputNormGain,
-            shift: layer.outputNormShift, epsilon: configuration.layerNormEpsilon, rows: tokens,
-            width: width)
-        tap?.see(.hidden(index + 1), tokens, width, workspace.hidden.pointer)
     }
 
     private func pool(

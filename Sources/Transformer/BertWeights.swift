@@ -2,21 +2,21 @@ import Safetensors
 
 /// The weights of a BERT encoder, in place in a mapped model file.
 ///
-/// Linear layers are stored as checkpoints store them, `[out, in]`, and applied as y = x Wᵀ + b.
-/// The query, key and value layers stand below each other as one.
+/// Linear layers, `[out, in]` in checkpoints and applied as y = x Wᵀ + b, are stored in panels of
+/// outputs (``PackedMatrix``). The query, key and value layers stand below each other as one.
 public struct BertWeights: @unchecked Sendable {  // read-only memory that `owner` keeps
     public typealias Tensor = UnsafePointer<Float>
 
     public struct Layer {
-        public var qkvWeight: Tensor  // [3H, H]
+        public var qkvWeight: PackedMatrix  // [3H, H]
         public var qkvBias: Tensor  // [3H]
-        public var attentionOutputWeight: Tensor  // [H, H]
+        public var attentionOutputWeight: PackedMatrix  // [H, H]
         public var attentionOutputBias: Tensor  // [H]
         public var attentionNormGain: Tensor  // [H]
         public var attentionNormShift: Tensor  // [H]
-        public var intermediateWeight: Tensor  // [I, H]
+        public var intermediateWeight: PackedMatrix  // [I, H]
         public var intermediateBias: Tensor  // [I]
-        public var outputWeight: Tensor  // [H, I]
+        public var outputWeight: PackedMatrix  // [H, I]
         public var outputBias: Tensor  // [H]
         public var outputNormGain: Tensor  // [H]
         public var outputNormShift: Tensor  // [H]
@@ -32,8 +32,29 @@ public struct BertWeights: @unchecked Sendable {  // read-only memory that `owne
     /// Keeps the memory.
     private let owner: any Sendable & AnyObject
 
-    /// The name and shape of every tensor that a model file must have, in the file's order.
-    public static func layout(_ c: BertConfiguration) -> [(name: String, shape: [Int])] {
+    /// A tensor of a model file.
+    public struct Layout: Sendable, Equatable {
+        public var name: String
+        /// As in a checkpoint: `[out, in]` where it is a linear layer's.
+        public var shape: [Int]
+        /// As in a model file: in panels where it is a linear layer's.
+        public var storedShape: [Int] {
+            isPacked ? PackedMatrix.shape(inner: shape[1], columns: shape[0]) : shape
+        }
+        /// Whether it is a linear layer's weights.
+        public var isPacked: Bool { shape.count == 2 && !name.hasPrefix("embeddings.") }
+
+        /// The elements as in a checkpoint.
+        ///
+        /// - Parameter stored: of ``storedShape``.
+        public func logical(_ stored: UnsafeBufferPointer<Float>) -> [Float] {
+            guard isPacked, let base = stored.baseAddress else { return Array(stored) }
+            return PackedMatrix(base, inner: shape[1], columns: shape[0]).rowMajor()
+        }
+    }
+
+    /// Every tensor that a model file must have, in the file's order.
+    public static func layout(_ c: BertConfiguration) -> [Layout] {
         let (h, i) = (c.hiddenSize, c.intermediateSize)
         var layout: [(String, [Int])] = [
             ("embeddings.word_embeddings.weight", [c.vocabularySize, h]),
@@ -59,7 +80,7 @@ public struct BertWeights: @unchecked Sendable {  // read-only memory that `owne
                 (prefix + "output.LayerNorm.bias", [h]),
             ]
         }
-        return layout
+        return layout.map { Layout(name: $0.0, shape: $0.1) }
     }
 
     /// Finds the weights in a model file.
@@ -69,16 +90,24 @@ public struct BertWeights: @unchecked Sendable {  // read-only memory that `owne
         _ file: SafetensorsFile, _ configuration: BertConfiguration
     ) throws(SafetensorsError) {
         var tensors: [Tensor] = []
-        for (name, shape) in Self.layout(configuration) {
-            let elements = try file.elements(name, .f32, shape, as: Float.self)
-            guard let base = elements.baseAddress else { throw .missingTensor(name) }
+        for tensor in Self.layout(configuration) {
+            let elements = try file.elements(
+                tensor.name, .f32, tensor.storedShape, as: Float.self)
+            guard let base = elements.baseAddress else { throw .missingTensor(tensor.name) }
             tensors.append(base)
         }
-        self.init(tensors, owner: file)
+        self.init(tensors, configuration, owner: file)
     }
 
-    /// Weights in memory that `owner` keeps, a pointer for each entry of ``layout(_:)``.
-    public init(_ tensors: [Tensor], owner: any Sendable & AnyObject) {
+    /// Weights in memory that `owner` keeps, a pointer for each entry of ``layout(_:)``, stored as it
+    /// says.
+    public init(
+        _ tensors: [Tensor], _ configuration: BertConfiguration, owner: any Sendable & AnyObject
+    ) {
+        let (hidden, inner) = (configuration.hiddenSize, configuration.intermediateSize)
+        func matrix(_ index: Int, _ inner: Int, _ columns: Int) -> PackedMatrix {
+            PackedMatrix(tensors[index], inner: inner, columns: columns)
+        }
         precondition(tensors.count % 12 == 5, "not the tensors of the layout")
         wordEmbeddings = tensors[0]
         positionEmbeddings = tensors[1]
@@ -87,11 +116,12 @@ public struct BertWeights: @unchecked Sendable {  // read-only memory that `owne
         embeddingNormShift = tensors[4]
         layers = stride(from: 5, to: tensors.count, by: 12).map { i in
             Layer(
-                qkvWeight: tensors[i], qkvBias: tensors[i + 1],
-                attentionOutputWeight: tensors[i + 2], attentionOutputBias: tensors[i + 3],
+                qkvWeight: matrix(i, hidden, 3 * hidden), qkvBias: tensors[i + 1],
+                attentionOutputWeight: matrix(i + 2, hidden, hidden),
+                attentionOutputBias: tensors[i + 3],
                 attentionNormGain: tensors[i + 4], attentionNormShift: tensors[i + 5],
-                intermediateWeight: tensors[i + 6], intermediateBias: tensors[i + 7],
-                outputWeight: tensors[i + 8], outputBias: tensors[i + 9],
+                intermediateWeight: matrix(i + 6, hidden, inner), intermediateBias: tensors[i + 7],
+                outputWeight: matrix(i + 8, inner, hidden), outputBias: tensors[i + 9],
                 outputNormGain: tensors[i + 10], outputNormShift: tensors[i + 11])
         }
         self.owner = owner

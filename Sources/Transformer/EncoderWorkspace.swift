@@ -1,3 +1,5 @@
+import Kernels
+
 /// The memory of one forward pass at a time: activations of one batch. Grows to the largest batch
 /// seen; never in a layer.
 public final class EncoderWorkspace {
@@ -6,14 +8,23 @@ public final class EncoderWorkspace {
     private(set) var projected = AlignedBuffer(count: 0)  // [T, H]
     private(set) var qkv = AlignedBuffer(count: 0)  // [T, 3H]
     private(set) var context = AlignedBuffer(count: 0)  // [T, H]
-    private(set) var intermediate = AlignedBuffer(count: 0)  // [T, I]
-    private(set) var scores = AlignedBuffer(count: 0)  // [L, L]
+    /// `[T, I]`; where rows are computed in blocks, the scratch has a block's instead.
+    private(set) var intermediate = AlignedBuffer(count: 0)
+    /// `[L, L]`, where somebody looks at the scores or the BLAS library makes them.
+    private(set) var scores = AlignedBuffer(count: 0)
+    /// What a thread that takes part in a pass needs for itself.
+    let scratch = EncoderScratch()
 
     public init() {}
 
+    private static let buffers:
+        [ReferenceWritableKeyPath<EncoderWorkspace, AlignedBuffer> & Sendable] = [
+            \.hidden, \.projected, \.qkv, \.context, \.intermediate, \.scores,
+        ]
+
     /// What it holds, in bytes.
     public var byteCount: Int {
-        [hidden, projected, qkv, context, intermediate, scores].reduce(0) { $0 + $1.count * 4 }
+        Self.buffers.reduce(scratch.byteCount) { $0 + self[keyPath: $1].count * 4 }
     }
 
     /// What it holds for a batch when it held nothing before, in bytes.
@@ -21,47 +32,49 @@ public final class EncoderWorkspace {
     /// - Parameters:
     ///   - tokens: T.
     ///   - longest: L.
-    public static func byteCount(tokens: Int, longest: Int, _ c: BertConfiguration) -> Int {
-        (tokens * (6 * c.hiddenSize + c.intermediateSize) + longest * longest) * 4
+    public static func byteCount(
+        tokens: Int, longest: Int, _ c: BertConfiguration, _ backend: Backend
+    ) -> Int {
+        let rows = tokens * 6 * c.hiddenSize
+        switch backend {
+        case .openblas: return (rows + tokens * c.intermediateSize + longest * longest) * 4
+        case .simd:
+            return
+                (rows + SIMDPass.intermediateCount(tokens: tokens, c)
+                + EncoderScratch.count(longest: longest, c)) * 4
+        }
     }
 
     /// Gives the memory back.
     public func removeAll() {
-        for buffer in [\.hidden, \.projected, \.qkv, \.context, \.intermediate, \.scores]
-            as [ReferenceWritableKeyPath<EncoderWorkspace, AlignedBuffer>]
-        {
-            self[keyPath: buffer] = AlignedBuffer(count: 0)
-        }
+        for buffer in Self.buffers { self[keyPath: buffer] = AlignedBuffer(count: 0) }
+        scratch.removeAll()
     }
 
     /// Makes room for a batch.
-    func reserve(tokens: Int, longest: Int, _ c: BertConfiguration) {
-        grow(&hidden, tokens * c.hiddenSize)
-        grow(&projected, tokens * c.hiddenSize)
-        grow(&qkv, tokens * 3 * c.hiddenSize)
-        grow(&context, tokens * c.hiddenSize)
-        grow(&intermediate, tokens * c.intermediateSize)
-        grow(&scores, longest * longest)
+    func reserveForBLAS(tokens: Int, longest: Int, _ c: BertConfiguration) {
+        reserve(tokens: tokens, c)
+        intermediate.grow(tokens * c.intermediateSize)
+        scores.grow(longest * longest)
     }
 
-    private func grow(_ buffer: inout AlignedBuffer, _ count: Int) {
-        guard buffer.count < count else { return }
-        // The old one goes first: both at once would be more than was planned for.
-        buffer = AlignedBuffer(count: 0)
-        buffer = AlignedBuffer(count: count)
-    }
-}
-
-/// Uninitialized floats on a 64-byte boundary.
-final class AlignedBuffer {
-    let pointer: UnsafeMutablePointer<Float>
-    let count: Int
-
-    init(count: Int) {
-        self.count = count
-        pointer = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64)
-            .bindMemory(to: Float.self, capacity: max(count, 1))
+    /// Makes room for a batch.
+    ///
+    /// - Parameters:
+    ///   - intermediateCount: the floats between the two feed-forward layers.
+    ///   - scoreCount: the floats of attention scores that somebody looks at.
+    func reserveForSIMD(
+        tokens: Int, intermediateCount: Int, scoreCount: Int, _ c: BertConfiguration
+    ) {
+        reserve(tokens: tokens, c)
+        intermediate.grow(intermediateCount)
+        scores.grow(scoreCount)
     }
 
-    deinit { UnsafeMutableRawPointer(pointer).deallocate() }
+    private func reserve(tokens: Int, _ c: BertConfiguration) {
+        hidden.grow(tokens * c.hiddenSize)
+        projected.grow(tokens * c.hiddenSize)
+        qkv.grow(tokens * 3 * c.hiddenSize)
+        context.grow(tokens * c.hiddenSize)
+    }
 }

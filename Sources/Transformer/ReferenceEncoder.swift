@@ -32,18 +32,14 @@ public struct ReferenceEncoder {
         for layer in weights.layers {
             let context = attention(layer, hidden, length)
             let attended = addAndNorm(
-                linear(
-                    context, layer.attentionOutputWeight, layer.attentionOutputBias, length, width,
-                    width), hidden, layer.attentionNormGain, layer.attentionNormShift)
+                linear(context, layer.attentionOutputWeight, layer.attentionOutputBias, length),
+                hidden, layer.attentionNormGain, layer.attentionNormShift)
             let intermediate = linear(
-                attended, layer.intermediateWeight, layer.intermediateBias, length, width,
-                configuration.intermediateSize
+                attended, layer.intermediateWeight, layer.intermediateBias, length
             ).map(GELU.reference)
             hidden = addAndNorm(
-                linear(
-                    intermediate, layer.outputWeight, layer.outputBias, length,
-                    configuration.intermediateSize, width), attended, layer.outputNormGain,
-                layer.outputNormShift)
+                linear(intermediate, layer.outputWeight, layer.outputBias, length), attended,
+                layer.outputNormGain, layer.outputNormShift)
         }
         let pooled =
             switch pooling {
@@ -59,7 +55,7 @@ public struct ReferenceEncoder {
     ) -> [Double] {
         let width = configuration.hiddenSize
         let headSize = configuration.headSize
-        let qkv = linear(hidden, layer.qkvWeight, layer.qkvBias, length, width, 3 * width)
+        let qkv = linear(hidden, layer.qkvWeight, layer.qkvBias, length)
         let scale = 1 / Double(headSize).squareRoot()
         var context = [Double](repeating: 0, count: length * width)
         for head in 0..<configuration.attentionHeadCount {
@@ -84,11 +80,11 @@ public struct ReferenceEncoder {
     }
 
     private func linear(
-        _ x: [Double], _ weight: BertWeights.Tensor, _ bias: BertWeights.Tensor, _ rows: Int,
-        _ inner: Int, _ columns: Int
+        _ x: [Double], _ weight: PackedMatrix, _ bias: BertWeights.Tensor, _ rows: Int
     ) -> [Double] {
+        let columns = weight.columns
         var y = MatrixProduct.reference(
-            x, weight: { Double(weight[$0 * inner + $1]) }, rows: rows, inner: inner,
+            x, weight: { Double(weight[$0, $1]) }, rows: rows, inner: weight.inner,
             columns: columns)
         for i in y.indices { y[i] += Double(bias[i % columns]) }
         return y

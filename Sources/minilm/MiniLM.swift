@@ -37,6 +37,7 @@ struct MiniLM: ParsableCommand {
                 name: "Model",
                 subcommands: [
                     ConvertCommand.self, InfoCommand.self, CompareCommand.self, TraceCommand.self,
+                    TuneCommand.self, BenchCommand.self,
                 ]),
         ])
 

@@ -52,7 +52,90 @@ import Testing
         #expect(json["name"] == .string("tiny"))
         #expect(json["hidden_size"] == .string("24"))
         #expect(json["fingerprint"]?.string?.count == 64)
-        #expect(json["backend"] == .string("openblas"))
+        #expect(json["backend"] == .string("simd"))
+    }
+
+    @Test(arguments: ["simd", "openblas"])
+    func aBackendCanBeChosen(name: String) throws {
+        for (arguments, environment) in [
+            (["info", "--json", "--backend", name], [:]),
+            (["info", "--json"], ["MINILM_BACKEND": name]),
+        ] {
+            let result = try Program.run(arguments, environment: environment)
+            let json = try JSONValue(parsing: Array(result.output))
+            #expect(json["backend"] == .string(name))
+            #expect(json["backend_reason"]?.string?.contains("by name") == true)
+        }
+        let vector = try Program.run("embed", "--backend", name, "a text")
+        #expect(vector.status == 0)
+        #expect(try Program.run("verify", "--backend", name).status == 0)
+    }
+
+    /// What the first start finds out is there at the second.
+    @Test func tuningIsRememberedAndExplained() throws {
+        let directory = try TemporaryDirectory()
+        let environment = [
+            "MINILM_BACKEND": "auto", "MINILM_TUNING_FILE": directory.path("tuning.json"),
+        ]
+        func reason() throws -> String? {
+            let result = try Program.run(["info", "--json"], environment: environment)
+            return try JSONValue(parsing: Array(result.output))["backend_reason"]?.string
+        }
+        #expect(try reason()?.contains("a short trial at the start: openblas") == true)
+        #expect(try reason()?.contains("a trial that was remembered: openblas") == true)
+        let tuned = try Program.run(
+            ["tune", "--json", "--seconds", "0.02"], environment: environment)
+        let json = try JSONValue(parsing: Array(tuned.output))
+        #expect(tuned.status == 0, "\(tuned.errors)")
+        #expect(json["measurements"]?.array?.count ?? 0 >= 5)
+        #expect(json["file"] == .string(directory.path("tuning.json")))
+        let info = try Program.run(["info", "--json"], environment: environment)
+        let facts = try JSONValue(parsing: Array(info.output))
+        #expect(facts["backend"] == json["backend"])
+        #expect(facts["threads"] == json["threads"])
+        #expect(facts["batch_tokens"] == json["batch_tokens"])
+        // Options go first.
+        let chosen = try Program.run(
+            ["info", "--json", "--threads", "3", "--max-batch-tokens", "77"],
+            environment: environment)
+        let changed = try JSONValue(parsing: Array(chosen.output))
+        #expect(changed["threads"]?.int == 3)
+        #expect(changed["batch_tokens"]?.int == 77)
+    }
+
+    @Test func aTuningThatCannotBeKeptSaysSo() throws {
+        let environment = ["MINILM_TUNING_FILE": "/dev/null/tuning.json"]
+        let result = try Program.run(["tune", "--seconds", "0.01"], environment: environment)
+        #expect(result.status == 73)
+        #expect(result.errors.contains("cannot write /dev/null/tuning.json"))
+        let dry = try Program.run(
+            ["tune", "--seconds", "0.01", "--dry-run"], environment: environment)
+        #expect(dry.status == 0)
+        #expect(dry.text.contains("best: "))
+    }
+
+    @Test func benchmarksArePrintedForPeopleAndPrograms() throws {
+        let arguments = ["bench", "--rounds", "1", "--seconds", "0.02", "--lengths", "8,mixed"]
+        let text = try Program.run(arguments)
+        #expect(text.status == 0, "\(text.errors)")
+        #expect(text.text.contains("of peak") && text.text.contains("attention"))
+        let result = try Program.run(arguments + ["--json"])
+        let json = try JSONValue(parsing: Array(result.output))
+        let results = try #require(json["results"]?.array)
+        #expect(json["peak_gflops"]?.double ?? 0 > 0)
+        #expect(results.count == 2)
+        for row in results {
+            #expect(row["gflops"]?.double ?? 0 > 0)
+            #expect(row["one_text_ms"]?.double ?? 0 > 0)
+            let shares = try #require(row["stages"]?.members?.compactMap(\.value.double))
+            #expect(abs(shares.reduce(0, +) - 1) < 1e-6)
+        }
+        for wrong in [
+            ["--lengths", "0"], ["--lengths", "x"], ["--lengths", "33"], ["--rounds", "0"],
+            ["--seconds", "0"],
+        ] {
+            #expect(try Program.run(["bench"] + wrong).status == 64)
+        }
     }
 
     @Test func aModelComparedWithItselfHasNotMoved() throws {

@@ -24,7 +24,10 @@ struct Program {
         process.arguments = arguments
         process.currentDirectoryURL = directory
         process.environment = ProcessInfo.processInfo.environment
-            .merging(["MINILM_MODEL": TinyModel.path]) { $1 }.merging(environment) { $1 }
+            .merging([
+                "MINILM_MODEL": TinyModel.path, "MINILM_BACKEND": "simd",
+                "MINILM_TUNING_FILE": "none",
+            ]) { $1 }.merging(environment) { $1 }
         // Files, not pipes: nothing can block however much is written.
         let files = try ["in", "out", "err"].map { name in
             let path = try work.write(name, name == "in" ? input ?? Data() : Data())

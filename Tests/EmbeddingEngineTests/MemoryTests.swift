@@ -121,7 +121,7 @@ import Testing
 
     init() throws {
         // 2 MiB for 1000 tokens of one text, and 1 MiB a worker beside.
-        var cost = CostModel(try TinyModel.embedder().model.settings.configuration)
+        var cost = CostModel(try TinyModel.embedder().model.settings.configuration, .openblas)
         cost.workerByteCount = 1 << 20
         self.cost = cost
     }

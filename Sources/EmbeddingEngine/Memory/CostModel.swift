@@ -7,6 +7,8 @@ import Transformer
 /// before the first prediction, and time again with every batch.
 public struct CostModel: Sendable, Equatable {
     public let configuration: BertConfiguration
+    /// What computes.
+    public let backend: Backend
     /// The resident set with the model mapped in full and nothing in work.
     public package(set) var baseByteCount = 0
     /// What a worker that has computed takes beside its workspace.
@@ -15,11 +17,15 @@ public struct CostModel: Sendable, Equatable {
     public package(set) var secondsPerBatch = 0.0
     public package(set) var secondsPerToken = 0.0
 
-    package init(_ configuration: BertConfiguration) { self.configuration = configuration }
+    package init(_ configuration: BertConfiguration, _ backend: Backend) {
+        self.configuration = configuration
+        self.backend = backend
+    }
 
     /// The bytes of a batch's activations.
     package func workspaceByteCount(tokens: Int, longest: Int) -> Int {
-        EncoderWorkspace.byteCount(tokens: tokens, longest: longest, configuration)
+        EncoderWorkspace.byteCount(
+            tokens: tokens, longest: longest, configuration, backend)
     }
 
     /// Seconds that a batch takes on one worker.

@@ -58,14 +58,11 @@ struct InfoMethod {
         json.string(Self.protocolVersion)
         writeModel(to: &json)
         json.key("backend")
-        json.string("openblas")
+        json.string(embedder.model.encoder.backend.rawValue)
         json.key("backend_detail")
-        json.string(BertEncoder.backendDescription)
+        json.string(embedder.model.encoder.backend.description)
         json.key("backend_reason")
-        json.string(
-            "no GPU is used: matrix products run in OpenBLAS's kernels for this processor, "
-                + "one thread a worker, batches of \(embedder.configuration.batchTokenCount) tokens"
-        )
+        json.string(embedder.configuration.backendReason)
         json.count("threads", embedder.configuration.threadCount)
         json.count("batch_tokens", embedder.configuration.batchTokenCount)
         json.count("cache_bytes", embedder.configuration.cacheByteCount)

@@ -46,8 +46,9 @@ struct InfoCommand: ParsableCommand {
         facts += [
             .init("self_test_vectors", JSONValue.integer(settings.selfTestTexts.count)),
             .init("device", .string("cpu (fallback in force: there is no GPU, and no GPU cache)")),
-            .init("backend", .string("openblas")),
-            .init("backend_detail", .string(BertEncoder.backendDescription)),
+            .init("backend", .string(model.encoder.backend.rawValue)),
+            .init("backend_detail", .string(model.encoder.backend.description)),
+            .init("backend_reason", .string(embedder.configuration.backendReason)),
             .init("threads", JSONValue.integer(embedder.configuration.threadCount)),
             .init("batch_tokens", JSONValue.integer(embedder.configuration.batchTokenCount)),
             .init("engine_version", .string(EngineVersion.current)),

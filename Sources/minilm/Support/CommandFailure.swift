@@ -104,4 +104,9 @@ enum StandardError {
     }
 
     static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+
+    /// Shows on a terminal, in place of what was shown before, how far the work is.
+    static func show(_ text: String) { if isTerminal { print("\r\u{1B}[K\(text)") } }
+
+    static func clear() { show("") }
 }

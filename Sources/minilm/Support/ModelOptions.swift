@@ -1,5 +1,6 @@
 import ArgumentParser
 import EmbeddingEngine
+import Transformer
 
 #if canImport(Glibc)
     import Glibc
@@ -59,13 +60,14 @@ struct ModelOptions: ParsableArguments {
 struct ComputeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Threads that compute. Default: $MINILM_THREADS, else the processors this process may use.",
+            "Threads that compute. Default: $MINILM_THREADS, else what `minilm tune` found, else the processors this process may use.",
             valueName: "count"))
     var threads: Int?
 
     @Option(
         help: ArgumentHelp(
-            "Tokens of a batch. Default: $MINILM_MAX_BATCH_TOKENS, else 512.", valueName: "count"))
+            "Tokens of a batch. Default: $MINILM_MAX_BATCH_TOKENS, else what `minilm tune` found, else 512.",
+            valueName: "count"))
     var maxBatchTokens: Int?
 
     @Option(
@@ -88,12 +90,12 @@ struct ComputeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "What computes: auto or openblas. Default: $MINILM_BACKEND, else auto, which takes the fastest for this processor.",
+            "What computes: simd (the kernels of this program), openblas, or auto. Default: $MINILM_BACKEND, else auto, which takes what a short trial on this processor found faster.",
             valueName: "name"))
     var backend: Backend?
 
     enum Backend: String, ExpressibleByArgument, CaseIterable {
-        case auto, openblas
+        case auto, openblas, simd
     }
 
     func validate() throws {
@@ -117,6 +119,16 @@ struct ComputeOptions: ParsableArguments {
         model path: String, adjust: (inout Embedder.Configuration) -> Void = { _ in }
     ) throws -> Embedder {
         var configuration = Embedder.Configuration()
+        var model = try EmbeddingModel(path: path)
+        if let backend = try chosenBackend() {
+            model = model.on(backend)
+        } else {
+            let tuning = Tuner.tuning(model)
+            model = model.on(tuning.backend)
+            configuration.threadCount = tuning.threadCount
+            configuration.batchTokenCount = tuning.batchTokenCount
+            configuration.tuning = tuning
+        }
         if let count = try threads
             ?? Environment.int(
                 "MINILM_THREADS", 1...Embedder.Configuration.maximumThreadCount)
@@ -137,12 +149,18 @@ struct ComputeOptions: ParsableArguments {
         {
             configuration.memory.threshold = share
         }
-        if let name = Environment.string("MINILM_BACKEND"), Backend(rawValue: name) == nil {
-            throw CommandFailure(
-                .usage, "$MINILM_BACKEND is \"\(name)\", expected auto or openblas")
-        }
         adjust(&configuration)
-        return try Embedder(modelPath: path, configuration)
+        return Embedder(model, configuration)
+    }
+
+    /// The backend that a person named; nil for automatic.
+    func chosenBackend() throws(CommandFailure) -> Transformer.Backend? {
+        let name = backend?.rawValue ?? Environment.string("MINILM_BACKEND") ?? "auto"
+        guard let choice = Backend(rawValue: name) else {
+            throw CommandFailure(
+                .usage, "$MINILM_BACKEND is \"\(name)\", expected auto, simd or openblas")
+        }
+        return Transformer.Backend(rawValue: choice.rawValue)
     }
 
     /// - Throws: `CommandFailure` when the ceiling has no room for the model and one text.

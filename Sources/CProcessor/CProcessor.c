@@ -1,0 +1,2 @@
+// The header is all.
+#include "CProcessor.h"

@@ -1,0 +1,49 @@
+import Transformer
+
+/// Chooses how a model runs here: by the processor's features, what this process may use, and a timed
+/// trial.
+public enum Tuner {
+    /// What was remembered for this model and machine, or else a short trial, which is remembered.
+    ///
+    /// The trial times one linear layer on each backend and takes some ten milliseconds.
+    ///
+    /// - Parameter cache: where results are kept; nil for nowhere.
+    public static func tuning(
+        _ model: EmbeddingModel, cache: TuningCache? = TuningCache.standard
+    ) -> Tuning {
+        let key = TuningCache.key(model)
+        if let tuning = cache?.tuning(key) { return tuning }
+        let tuning = trial(model)
+        cache?.remember(tuning, key)
+        return tuning
+    }
+
+    /// Times both backends on a layer of the model, on one thread.
+    public static func trial(_ model: EmbeddingModel) -> Tuning {
+        var rates: [Backend: Double] = [:]
+        // In turns, so that whatever disturbs one disturbs the other.
+        for _ in 0..<3 {
+            for backend in Backend.allCases {
+                let rate = model.encoder.layerRate(backend, tokens: 96, repetitions: 2)
+                rates[backend] = max(rates[backend] ?? 0, rate)
+            }
+        }
+        return Tuning(
+            backend: fastest(rates, margin: ProcessorFeatures.hasAVX2 ? 1.5 : 1.1),
+            threadCount: ProcessorCount.available,
+            batchTokenCount: Embedder.Configuration.standardBatchTokenCount, basis: .trial,
+            rates: rates)
+    }
+
+    /// The fastest backend.
+    ///
+    /// `simd` computes one text on several threads, gives a text the same bits in any batch without
+    /// padding, and keeps no weights of its own; and a choice must not hang on what else the machine
+    /// does just now.
+    ///
+    /// - Parameter margin: how many times faster `openblas` must be.
+    public static func fastest(_ rates: [Backend: Double], margin: Double) -> Backend {
+        let (simd, openblas) = (rates[.simd] ?? 0, rates[.openblas] ?? 0)
+        return openblas > margin * simd ? .openblas : .simd
+    }
+}

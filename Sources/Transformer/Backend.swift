@@ -1,0 +1,23 @@
+import CProcessor
+
+/// What computes the matrix products.
+public enum Backend: String, Sendable, CaseIterable {
+    /// The BLAS library, on every processor it knows.
+    case openblas
+    /// The kernels of this package, over weights in panels.
+    case simd
+
+    /// What it is, for people.
+    public var description: String {
+        switch self {
+        case .openblas: BLAS.description
+        case .simd: "Swift kernels (\(KernelSet.best.name))"
+        }
+    }
+}
+
+/// The features of this processor that kernels are compiled for.
+public enum ProcessorFeatures {
+    /// AVX2 and fused multiply-add.
+    public static let hasAVX2 = processor_has_avx2_fma()
+}

@@ -1,0 +1,74 @@
+import Kernels
+
+extension BertConfiguration {
+    /// The floating-point operations of one text: what its matrix products take, a multiplication and
+    /// an addition each.
+    ///
+    /// - Parameter length: its tokens.
+    public func operationCount(length: Int) -> Double {
+        let linear = 2 * (4 * hiddenSize + 2 * intermediateSize) * hiddenSize
+        let attention = 4 * hiddenSize * length
+        return Double(layerCount) * Double(length) * Double(linear + attention)
+    }
+}
+
+extension BertEncoder {
+    /// How fast one thread computes the first feed-forward layer, in GFLOPS: the best of some runs.
+    ///
+    /// - Parameter tokens: the rows of the product.
+    public func layerRate(_ backend: Backend, tokens: Int, repetitions: Int) -> Double {
+        let weight = weights.layers[0].intermediateWeight
+        let x = [Float](repeating: 0.5, count: tokens * weight.inner)
+        var y = [Float](repeating: 0, count: tokens * weight.columns)
+        var scratch = [Float](repeating: 0, count: Linear.scratchCount)
+        let rowMajor = backend == .openblas ? weight.rowMajor() : []
+        if backend == .openblas { _ = BLAS.useOneThread }
+        let part = Linear.Part(
+            weight: weight.elements, inner: weight.inner, columns: weight.columns,
+            panels: 0..<weight.panelCount, rows: 0..<weight.inner)
+        var best = Double.infinity
+        // The first run brings weights and code into the caches, and is not counted.
+        for run in 0...repetitions {
+            let start = ContinuousClock.now
+            y.withUnsafeMutableBufferPointer { y in
+                guard let y = y.baseAddress else { return }
+                switch backend {
+                case .openblas:
+                    BLAS.linear(
+                        x, rowMajor, into: y, rows: tokens, inner: weight.inner,
+                        columns: weight.columns)
+                case .simd:
+                    scratch.withUnsafeMutableBufferPointer { scratch in
+                        guard let scratch = scratch.baseAddress else { return }
+                        kernels.linear(
+                            x, weight.inner, tokens, part, nil, 0, false, y, weight.columns, scratch
+                        )
+                    }
+                }
+            }
+            let (seconds, attoseconds) = (ContinuousClock.now - start).components
+            if run > 0 { best = min(best, Double(seconds) + Double(attoseconds) * 1e-18) }
+        }
+        return 2 * Double(tokens * weight.inner * weight.columns) / best * 1e-9
+    }
+
+    /// How fast this thread multiplies and adds in registers, in GFLOPS.
+    ///
+    /// - Parameter seconds: about how long to measure.
+    public static func peakRate(seconds: Double) -> Double {
+        let rounds = 100_000
+        var (total, start, sum) = (0, ContinuousClock.now, Float(0))
+        // The processor may have to speed up first.
+        sum += KernelSet.best.peak(rounds, 1e-3)
+        start = .now
+        while true {
+            sum += KernelSet.best.peak(rounds, 1e-3)
+            total += rounds
+            let (whole, part) = (ContinuousClock.now - start).components
+            let elapsed = Double(whole) + Double(part) * 1e-18
+            guard elapsed < seconds, sum.isFinite else {
+                return Double(total * PeakRate.operationsPerRound) / elapsed * 1e-9
+            }
+        }
+    }
+}
