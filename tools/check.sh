@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What CI checks beyond the tests: format, shell syntax, and that the tree holds only what belongs there.
+# What CI checks beyond the tests: format, shell syntax, that the tree holds only what belongs there, and, where the program is built,
+# the instructions in it and how many a token takes.
 # Usage: tools/check.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,4 +21,10 @@ strays=$(git ls-files | grep -E '(^|/)\.build/|Package\.resolved$|^weights/.*\.s
 [ -z "$strays" ] || fail "must not be committed: $strays"
 strays=$(git grep -lE '\btry[!?]|TODO|FIXME' -- Sources || true)
 [ -z "$strays" ] || fail "try!, try? or unfinished work in: $strays"
+
+if [ -x .build/release/minilm ]; then
+    tools/install-packages.sh binutils valgrind
+    tools/check-instruction-sets.sh
+    tools/benchmarks/instructions.sh
+fi
 echo "check: clean"

@@ -127,7 +127,7 @@ import Testing
         for row in results {
             #expect(row["gflops"]?.double ?? 0 > 0)
             #expect(row["one_text_ms"]?.double ?? 0 > 0)
-            let shares = try #require(row["stages"]?.members?.compactMap(\.value.double))
+            let shares = try #require(row["stages"]?.members?.compactMap { $0.value.double })
             #expect(abs(shares.reduce(0, +) - 1) < 1e-6)
         }
         for wrong in [
