@@ -11,7 +11,7 @@ struct BenchCommand: ParsableCommand {
             Both backends compute the same texts in turns, in one process; the figures are
             medians of the rounds. The share of the peak is that of useful operations (the
             texts' own tokens, no padding) in what all threads can multiply and add in
-            registers, measured in the same rounds. Stages are shares of one thread's time.
+            registers at best, measured in the same rounds. Stages are shares of one thread's time.
             """)
 
     @OptionGroup var model: ModelOptions
@@ -79,7 +79,7 @@ struct BenchCommand: ParsableCommand {
             StandardError.show("round \(round + 1) of \(rounds)")
         }
         StandardError.clear()
-        try report(runs, peak: peaks.median, threads: threads, name: settings.name)
+        try report(runs, peak: peaks.max() ?? .nan, threads: threads, name: settings.name)
     }
 
     private func report(_ runs: [BenchRun], peak: Double, threads: Int, name: String) throws {
