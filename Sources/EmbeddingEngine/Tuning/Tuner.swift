@@ -24,7 +24,7 @@ public enum Tuner {
         // In turns, so that whatever disturbs one disturbs the other.
         for _ in 0..<3 {
             for backend in Backend.allCases {
-                let rate = model.encoder.layerRate(backend, tokens: 96, repetitions: 2)
+                let rate = model.encoder.layerRate(backend, tokens: 96, repetitions: 1)
                 rates[backend] = max(rates[backend] ?? 0, rate)
             }
         }

@@ -8,8 +8,8 @@ import Transformer
     import Musl
 #endif
 
-/// Which model, and how it runs.
-struct ModelOptions: ParsableArguments {
+/// Which model.
+struct ModelPathOption: ParsableArguments {
     @Option(
         name: [.short, .long],
         help: ArgumentHelp(
@@ -18,8 +18,14 @@ struct ModelOptions: ParsableArguments {
                 "Default: $MINILM_MODEL, else weights/all-MiniLM-L6-v2.safetensors here or above the program.",
             valueName: "file"))
     var model: String?
+}
 
+/// Which model, and how it runs.
+struct ModelOptions: ParsableArguments {
+    @OptionGroup var path: ModelPathOption
     @OptionGroup var compute: ComputeOptions
+
+    var model: String? { path.model }
 
     func embedder() throws -> Embedder {
         try compute.embedder(model: try Self.path(model))

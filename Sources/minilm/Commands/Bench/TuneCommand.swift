@@ -8,15 +8,16 @@ struct TuneCommand: ParsableCommand {
         commandName: "tune",
         abstract: "Measure what is fastest on this machine, and remember it.",
         discussion: """
-            Tries backends, threads and batch sizes on texts of mixed lengths, for some
-            seconds each, and keeps the best for this model on this processor. Without it,
-            a trial of some ten milliseconds at the first start chooses the backend; `minilm
-            info` shows what is in force. Options and environment variables go before what
-            is remembered. The file: $MINILM_TUNING_FILE ("none" for none), else
+            Tries backends, threads and batch sizes on texts of mixed lengths, and keeps
+            the best for this model on this processor. Without it a trial of some ten
+            milliseconds at the first start chooses the backend. `minilm info` shows what
+            is in force; options and environment variables of other commands go first.
+
+            What is remembered stands in $MINILM_TUNING_FILE ("none" for nowhere), else in
             minilm/tuning.json in $XDG_CACHE_HOME or ~/.cache.
             """)
 
-    @OptionGroup var options: ModelOptions
+    @OptionGroup var path: ModelPathOption
 
     @Option(help: ArgumentHelp("About how long a measurement takes.", valueName: "seconds"))
     var seconds = 1.0
@@ -32,7 +33,7 @@ struct TuneCommand: ParsableCommand {
     }
 
     mutating func run() throws {
-        let model = try EmbeddingModel(path: try ModelOptions.path(options.model))
+        let model = try EmbeddingModel(path: try ModelOptions.path(path.model))
         let words = BenchWorkload.words(model.tokenizer)
         guard let workload = BenchWorkload("mixed", window: model.settings.maximumTokenCount),
             !words.isEmpty
