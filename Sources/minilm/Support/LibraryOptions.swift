@@ -76,7 +76,7 @@ struct LibraryOptions: ParsableArguments {
 extension ModelOptions {
     /// The engine as the pipeline uses it: an interrupted run ends with the same bits as another.
     func reproducibleEmbedder() throws -> Embedder {
-        try compute.embedder(model: try Self.path(model)) { $0.isReproducible = true }
+        try compute.embedder(model: try Self.path(model), isReproducible: true)
     }
 
     /// What the model's vectors carry, without an engine.

@@ -120,16 +120,18 @@ struct ComputeOptions: ParsableArguments {
     /// Opens a model to run as these options and the environment say.
     ///
     /// - Parameters:
-    ///   - adjust: changes what they do not say.
+    ///   - isReproducible: whether a text must have the same bits in all processes, as a library's
+    ///     texts do: then no trial chooses the backend, whose result could differ from theirs.
     func embedder(
-        model path: String, adjust: (inout Embedder.Configuration) -> Void = { _ in }
+        model path: String, isReproducible: Bool = false
     ) throws -> Embedder {
         var configuration = Embedder.Configuration()
         var model = try EmbeddingModel(path: path)
         if let backend = try chosenBackend() {
             model = model.on(backend)
         } else {
-            let tuning = Tuner.tuning(model)
+            var tuning = Tuner.tuning(model)
+            if isReproducible { tuning.backend = .simd }
             model = model.on(tuning.backend)
             configuration.threadCount = tuning.threadCount
             configuration.batchTokenCount = tuning.batchTokenCount
@@ -155,7 +157,7 @@ struct ComputeOptions: ParsableArguments {
         {
             configuration.memory.threshold = share
         }
-        adjust(&configuration)
+        configuration.isReproducible = isReproducible
         return Embedder(model, configuration)
     }
 
