@@ -69,8 +69,8 @@ public enum Linear {
                 part.weight + (panel * part.inner + part.rows.lowerBound) * Panels.width
             let column = panel * Panels.width
             let isWhole = column + Panels.width <= part.columns
-            // The next panel comes into the second cache while this one is used, evenly; the first
-            // just before it is used.
+            // The next panel is asked for while this one is used, evenly; the first just before it is
+            // used.
             let isCold = panel == part.panels.lowerBound || tiles == 1
             var ahead = UnsafeRawPointer(weight + (isCold ? Self.lead : part.inner * Panels.width))
             var aheadStride = isCold ? cacheLineByteCount : stride

@@ -1,5 +1,11 @@
 import Kernels
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 extension BertConfiguration {
     /// The floating-point operations of one text: what its matrix products take, a multiplication and
     /// an addition each.
@@ -13,43 +19,47 @@ extension BertConfiguration {
 }
 
 extension BertEncoder {
-    /// How fast one thread computes the first feed-forward layer, in GFLOPS: the best of some runs.
+    /// How fast one thread computes the first feed-forward layer on each backend, in GFLOPS: the best
+    /// of some turns, in processor time, so that other work on the machine does not count.
     ///
     /// - Parameter tokens: the rows of the product.
-    public func layerRate(_ backend: Backend, tokens: Int, repetitions: Int) -> Double {
+    public func layerRates(tokens: Int, turns: Int) -> [Backend: Double] {
         let weight = weights.layers[0].intermediateWeight
         let x = [Float](repeating: 0.5, count: tokens * weight.inner)
         var y = [Float](repeating: 0, count: tokens * weight.columns)
         var scratch = [Float](repeating: 0, count: Linear.scratchCount)
-        let rowMajor = backend == .openblas ? weight.rowMajor() : []
-        if backend == .openblas { _ = BLAS.useOneThread }
+        let rowMajor = weight.rowMajor()
+        _ = BLAS.useOneThread
         let part = Linear.Part(
             weight: weight.elements, inner: weight.inner, columns: weight.columns,
             panels: 0..<weight.panelCount, rows: 0..<weight.inner)
-        var best = Double.infinity
-        // The first run brings weights and code into the caches, and is not counted.
-        for run in 0...repetitions {
-            let start = ContinuousClock.now
-            y.withUnsafeMutableBufferPointer { y in
-                guard let y = y.baseAddress else { return }
+        var best: [Backend: Double] = [:]
+        // The first turn brings weights and code into the caches, and is not counted.
+        for turn in 0...turns {
+            for backend in Backend.allCases {
+                let start = Self.processorSeconds
                 switch backend {
                 case .openblas:
                     BLAS.linear(
-                        x, rowMajor, into: y, rows: tokens, inner: weight.inner,
+                        x, rowMajor, into: &y, rows: tokens, inner: weight.inner,
                         columns: weight.columns)
                 case .simd:
-                    scratch.withUnsafeMutableBufferPointer { scratch in
-                        guard let scratch = scratch.baseAddress else { return }
-                        kernels.linear(
-                            x, weight.inner, tokens, part, nil, 0, false, y, weight.columns, scratch
-                        )
-                    }
+                    kernels.linear(
+                        x, weight.inner, tokens, part, nil, 0, false, &y, weight.columns, &scratch)
                 }
+                let seconds = Self.processorSeconds - start
+                if turn > 0 { best[backend] = min(best[backend] ?? .infinity, seconds) }
             }
-            let (seconds, attoseconds) = (ContinuousClock.now - start).components
-            if run > 0 { best = min(best, Double(seconds) + Double(attoseconds) * 1e-18) }
         }
-        return 2 * Double(tokens * weight.inner * weight.columns) / best * 1e-9
+        let operations = 2 * Double(tokens * weight.inner * weight.columns)
+        return best.mapValues { operations / max($0, 1e-9) * 1e-9 }
+    }
+
+    /// The time that this thread had a processor.
+    private static var processorSeconds: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 
     /// How fast this thread multiplies and adds in registers, in GFLOPS.

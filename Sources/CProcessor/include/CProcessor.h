@@ -14,8 +14,8 @@ static inline bool processor_has_avx2_fma(void) {
 #endif
 }
 
-/// Asks for a cache line that will be read soon, into the second cache.
-static inline void processor_prefetch(const void *address) { __builtin_prefetch(address, 0, 2); }
+/// Asks for a cache line that will be read soon.
+static inline void processor_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 
 /// Tells the processor that this thread only waits.
 static inline void processor_pause(void) {

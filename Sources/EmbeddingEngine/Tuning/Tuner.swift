@@ -20,14 +20,7 @@ public enum Tuner {
 
     /// Times both backends on a layer of the model, on one thread.
     public static func trial(_ model: EmbeddingModel) -> Tuning {
-        var rates: [Backend: Double] = [:]
-        // In turns, so that whatever disturbs one disturbs the other.
-        for _ in 0..<3 {
-            for backend in Backend.allCases {
-                let rate = model.encoder.layerRate(backend, tokens: 96, repetitions: 1)
-                rates[backend] = max(rates[backend] ?? 0, rate)
-            }
-        }
+        let rates = model.encoder.layerRates(tokens: 96, turns: 5)
         return Tuning(
             backend: fastest(rates, margin: ProcessorFeatures.hasAVX2 ? 1.5 : 1.1),
             threadCount: ProcessorCount.available,
