@@ -18,6 +18,7 @@ import Testing
         try test.library.beginGeneration(embedder.model)
         let isDone = Monitor(0)
         let hasEnded = StopFlag()
+        defer { hasEnded.count(after: 0) }
         for _ in 0..<2 {
             let library = try test.again()
             let hasStarted = Threads.start {

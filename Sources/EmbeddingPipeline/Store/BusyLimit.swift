@@ -1,25 +1,36 @@
 import Synchronization
 
 /// How long a connection waits for others that have the library locked.
-final class BusyLimit: Sendable {
+///
+/// The time between two tries counts for little however long it was: a process that was stopped,
+/// or a machine that slept or is overloaded, had no chance to try.
+package final class BusyLimit: Sendable {
+    package typealias Instant = ContinuousClock.Instant
+
     private static let brief = Duration.milliseconds(500)
+    /// What the time between two tries counts for, at most; the pause between them is of some
+    /// milliseconds.
+    private static let longestStep = Duration.milliseconds(50)
     private let state: Mutex<State>
 
     private struct State {
         var limit: Duration
-        var start = ContinuousClock.now
+        var waited = Duration.zero
+        var last = Instant.now
     }
 
-    init(_ timeout: Duration) { state = Mutex(State(limit: timeout)) }
+    package init(_ timeout: Duration) { state = Mutex(State(limit: timeout)) }
 
     /// Whether to try once more.
     ///
     /// - Parameters:
     ///   - tryCount: the tries of this wait so far.
-    func allows(tryCount: Int) -> Bool {
+    package func allows(tryCount: Int, now: Instant = .now) -> Bool {
         state.withLock { state in
-            if tryCount == 0 { state.start = .now }
-            return ContinuousClock.now - state.start < state.limit
+            state.waited =
+                tryCount == 0 ? .zero : state.waited + min(now - state.last, Self.longestStep)
+            state.last = now
+            return state.waited < state.limit
         }
     }
 

@@ -85,7 +85,6 @@ public final class Library: Sendable {
         let isStopRequested = options.isStopRequested
         configuration.busyMode = .callback { count in
             guard busyLimit.allows(tryCount: count), !isStopRequested() else { return false }
-            // After the pause it is tried again, even where the process was stopped meanwhile.
             Pause.wait(.microseconds(Int.random(in: 1000...3000)))
             return true
         }
