@@ -141,6 +141,23 @@ import Testing
         #expect(unknown.errors == "minilm: no subject \"x y \"\n", "\(unknown.errors)")
     }
 
+    @Test func aDryRunTellsCopiesFromTextsThatAreComputed() throws {
+        let library = try ProgramLibrary()
+        let path = try library.directory.write("a.txt", "The same text.".utf8)
+        let copy = try library.directory.write("b.txt", "The same text.".utf8)
+        try library.run("material", "add", path, copy, "--subject", "s", "--create-subject")
+        let arguments = ["generate-missing-embeddings", "--all", "--dry-run"]
+        let environment = ["MINILM_LIBRARY": library.path]
+        let text = try Program.run(arguments, environment: environment).text
+        #expect(text.hasPrefix("2 chunks of 2 materials would be embedded: "))
+        #expect(text.contains("\n1 text of them, "))
+        let json = try JSONValue(
+            parsing: Array(try Program.run(arguments + ["--json"], environment: environment).output)
+        )
+        #expect(json["chunks"]?.int == 2 && json["texts"]?.int == 1)
+        #expect(json["tokens"]?.int == 2 * (json["text_tokens"]?.int ?? 0))
+    }
+
     @Test func aDeadTaskIsShownAndRetried() throws {
         let library = try ProgramLibrary()
         try library.fill()

@@ -108,6 +108,27 @@ import Testing
         #expect(embedder.texts.count == 30)
     }
 
+    @Test func aPlanKnowsWhatWillBeComputed() throws {
+        let test = try TestLibrary()
+        let embedder = FakeEmbedder()
+        func plan(_ selection: ChunkSelection = .init(.all)) throws -> [Int] {
+            let plan = try MissingEmbeddings.plan(test.library, selection, embedder.model)
+            return [plan.need.chunkCount, plan.texts.textCount, plan.texts.tokenCount]
+        }
+        let first = try test.material(["a", "bb", "a", "ccc"])
+        #expect(try plan() == [4, 3, 6])
+        _ = try test.processor(embedder).processChunks(.init(.material(first)))
+        #expect(try plan() == [0, 0, 0])
+        let second = try test.material(["a", "dddd", "dddd"], subject: "other")
+        #expect(try plan() == [3, 1, 4])
+        #expect(try plan(.init(.material(first))) == [0, 0, 0])
+        #expect(try plan(.init(.material(second), .pending)) == [3, 1, 4])
+        #expect(try plan(.init(.material(second), .failed)) == [0, 0, 0])
+        let before = embedder.texts.count
+        _ = try test.processor(embedder).processChunks(.init(.all))
+        #expect(embedder.texts.count == before + 1)
+    }
+
     @Test func anErrorThatConcernsAllEndsTheRunAndGivesTheChunksBack() throws {
         let test = try TestLibrary()
         var texts = TestLibrary.texts(60)

@@ -17,6 +17,8 @@ public struct MissingEmbeddings: Sendable {
     /// What a run would do.
     public struct Plan: Sendable, Equatable {
         public var need: ChunkNeed
+        /// What is computed for it: equal texts once, and none that has a vector already.
+        public var texts: TextNeed
         /// Materials whose text is to be taken first; their chunks are not known yet.
         public var unreadMaterialCount: Int
     }
@@ -43,6 +45,7 @@ public struct MissingEmbeddings: Sendable {
         try library.checkExists(selection.target)
         return Plan(
             need: try library.need(selection, model),
+            texts: try library.textNeed(selection, model),
             unreadMaterialCount: try library.unreadMaterials(selection).count)
     }
 

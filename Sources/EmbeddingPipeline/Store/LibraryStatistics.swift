@@ -59,6 +59,12 @@ public struct ChunkNeed: Sendable, Equatable {
     public var materialCount = 0
 }
 
+/// The different texts of what is left to do, as far as none has its vector in the library.
+public struct TextNeed: Sendable, Equatable {
+    public var textCount = 0
+    public var tokenCount = 0
+}
+
 extension Library {
     /// Counts everything of a target, as it looks to a model.
     ///
@@ -183,6 +189,30 @@ extension Library {
             return ChunkNeed(
                 chunkCount: row?["chunks"] ?? 0, tokenCount: row?["tokens"] ?? 0,
                 materialCount: row?["materials"] ?? 0)
+        }
+    }
+
+    /// Counts the texts that a selection makes the engine compute.
+    func textNeed(
+        _ selection: ChunkSelection, _ model: ModelIdentity
+    ) throws(PipelineError) -> TextNeed {
+        try read { db in
+            let (scope, arguments) = Self.scope(selection.target)
+            let row = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT count(*) AS texts, coalesce(sum(tokens), 0) AS tokens FROM (
+                        SELECT max(token_count) AS tokens FROM content_chunks AS chunk
+                        WHERE \(scope) AND \(selection.condition) AND NOT EXISTS (
+                            SELECT 1 FROM content_chunks AS twin INDEXED BY content_chunks_by_text
+                            WHERE twin.text_hash = chunk.text_hash
+                                AND twin.embedding_status = 'completed'
+                                AND twin.model_fingerprint = :target
+                                AND twin.embedding_byte_count = :bytes)
+                        GROUP BY coalesce(text_hash, id))
+                    """,
+                arguments: arguments + StatementArguments(ChunkSelection.arguments(model)))
+            return TextNeed(textCount: row?["texts"] ?? 0, tokenCount: row?["tokens"] ?? 0)
         }
     }
 

@@ -127,16 +127,16 @@ struct GenerateMissingEmbeddingsCommand: ParsableCommand {
         let plan = try MissingEmbeddings.plan(library, selection, ModelIdentity(engine.model))
         let cost = engine.costModel
         let count = plan.need.chunkCount
-        let threads = Double(engine.configuration.threadCount)
         let seconds =
-            count == 0
-            ? 0
-            : Double(plan.need.tokenCount) * cost.secondsPerToken / threads
-                + Double(count) * cost.secondsPerBatch / threads
+            (Double(plan.texts.tokenCount) * cost.secondsPerToken
+                + Double(plan.texts.textCount) * cost.secondsPerBatch)
+            / Double(engine.configuration.threadCount)
         if json {
             JSONValue.object([
                 .init("chunks", .integer(count)),
                 .init("tokens", .integer(plan.need.tokenCount)),
+                .init("texts", .integer(plan.texts.textCount)),
+                .init("text_tokens", .integer(plan.texts.tokenCount)),
                 .init("materials", .integer(plan.need.materialCount)),
                 .init("unread_materials", .integer(plan.unreadMaterialCount)),
                 .init("predicted_seconds", .number(seconds)),
@@ -147,6 +147,11 @@ struct GenerateMissingEmbeddingsCommand: ParsableCommand {
             "\(count.counted("chunk")) of \(plan.need.materialCount.counted("material")) would be embedded: "
                 + "\(plan.need.tokenCount.counted("token")), about \(Duration.seconds(seconds).short)"
         )
+        if plan.texts.textCount < count {
+            print(
+                "\(plan.texts.textCount.counted("text")) of them, \(plan.texts.tokenCount.counted("token")), would be computed; the others are equal to these or to what is there"
+            )
+        }
         if plan.unreadMaterialCount > 0 {
             print(
                 "\(plan.unreadMaterialCount.counted("material")) would be read first; chunks come on top"
