@@ -9,8 +9,8 @@ struct MaterialAddCommand: ParsableCommand {
         commandName: "add", abstract: "Add files to a subject: their text is cut into chunks.",
         discussion: """
             Examples:
-              minilm material add chapters/ --subject history --create-subject --embed
-              minilm material add notes.md slides.txt --subject history
+              minilm material add notes.md chapters/ --subject history --create-subject --embed
+              minilm material add slides.txt --subject history
 
             A file that was added before is read anew when it has changed; chunks whose
             text is the same keep their vectors. Of a directory, all files of text are
