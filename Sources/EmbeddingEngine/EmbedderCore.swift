@@ -77,9 +77,8 @@ final class EmbedderCore: Sendable {
                 alignment: model.encoder.measuredRowAlignment(),
                 rowCount: configuration.batchTokenCount) : nil
         for worker in 0..<configuration.threadCount {
-            guard AddressSpace.hasRoom(for: (worker + 1) * AddressSpace.byteCountPerWorker) else {
-                return
-            }
+            let byteCount = AddressSpace.byteCountPerWorker(model.encoder.backend)
+            guard AddressSpace.hasRoom(for: (worker + 1) * byteCount) else { return }
             state.withLock { $0.workerCount += 1 }
             // Each has its own memory.
             let hasStarted = Threads.start {

@@ -23,20 +23,22 @@ extension BertEncoder {
     /// of some turns, in processor time, so that other work on the machine does not count.
     ///
     /// - Parameter tokens: the rows of the product.
-    public func layerRates(tokens: Int, turns: Int) -> [Backend: Double] {
+    public func layerRates(
+        _ backends: [Backend], tokens: Int, turns: Int
+    ) -> [Backend: Double] {
         let weight = weights.layers[0].intermediateWeight
         let x = [Float](repeating: 0.5, count: tokens * weight.inner)
         var y = [Float](repeating: 0, count: tokens * weight.columns)
         var scratch = [Float](repeating: 0, count: Linear.scratchCount)
-        let rowMajor = weight.rowMajor()
-        _ = BLAS.useOneThread
+        let rowMajor = backends.contains(.openblas) ? weight.rowMajor() : []
+        if backends.contains(.openblas) { _ = BLAS.useOneThread }
         let part = Linear.Part(
             weight: weight.elements, inner: weight.inner, columns: weight.columns,
             panels: 0..<weight.panelCount, rows: 0..<weight.inner)
         var best: [Backend: Double] = [:]
         // The first turn brings weights and code into the caches, and is not counted.
         for turn in 0...turns {
-            for backend in Backend.allCases {
+            for backend in backends {
                 let start = Self.processorSeconds
                 switch backend {
                 case .openblas:

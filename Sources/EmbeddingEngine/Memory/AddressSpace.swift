@@ -1,3 +1,5 @@
+import Transformer
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -6,9 +8,15 @@
 
 /// The process's address space, which `ulimit -v` (RLIMIT_AS) may bound.
 enum AddressSpace {
-    /// What OpenBLAS reserves for a thread that computes (128 MiB on x86-64), the C library's arena (64), and room
-    /// for activations. Where it cannot have that it waits for ever, so it must not be asked.
-    static let byteCountPerWorker = 208 << 20
+    /// What a thread that computes may reserve: the C library's arena (64 MiB), its stack, room for
+    /// activations, and for OpenBLAS what it reserves itself (128 MiB on x86-64). Where OpenBLAS cannot
+    /// have that it waits for ever, so it must not be asked.
+    static func byteCountPerWorker(_ backend: Backend) -> Int {
+        switch backend {
+        case .openblas: 208 << 20
+        case .simd: 80 << 20
+        }
+    }
 
     /// Whether so many bytes could be reserved now.
     static func hasRoom(for byteCount: Int) -> Bool {

@@ -20,7 +20,10 @@ public enum Tuner {
 
     /// Times both backends on a layer of the model, on one thread.
     public static func trial(_ model: EmbeddingModel) -> Tuning {
-        let rates = model.encoder.layerRates(tokens: 96, turns: 5)
+        let backends = Backend.allCases.filter {
+            AddressSpace.hasRoom(for: AddressSpace.byteCountPerWorker($0))
+        }
+        let rates = model.encoder.layerRates(backends, tokens: 96, turns: 5)
         return Tuning(
             backend: fastest(rates, margin: ProcessorFeatures.hasAVX2 ? 1.5 : 1.1),
             threadCount: ProcessorCount.available,
