@@ -34,6 +34,15 @@ let package = Package(
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CMalloc"),
+        .systemLibrary(name: "CGMime", providers: [.apt(["libgmime-3.0-dev"])]),
+        .systemLibrary(
+            name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(name: "CLibCSV", providers: [.apt(["libcsv-dev"])]),
+        .systemLibrary(
+            name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+        .systemLibrary(name: "CMagic", pkgConfig: "libmagic", providers: [.apt(["libmagic-dev"])]),
+        .systemLibrary(
+            name: "CUchardet", pkgConfig: "uchardet", providers: [.apt(["libuchardet-dev"])]),
         .target(name: "CRapidJSON"),
         .target(name: "JSON", dependencies: ["CRapidJSON"]),
         .target(
@@ -76,12 +85,13 @@ let package = Package(
         .target(
             name: "TextExtraction",
             dependencies: [
+                "CGMime", "CLibArchive", "CLibCSV", "CLibXML2", "CMagic", "CUchardet", "JSON",
                 "Tokenization", .product(name: "SystemPackage", package: "swift-system"),
             ]),
         .target(
             name: "EmbeddingPipeline",
             dependencies: [
-                "EmbeddingEngine", "TextExtraction", "Tokenization",
+                "COpenBLAS", "EmbeddingEngine", "TextExtraction", "Tokenization",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -90,7 +100,7 @@ let package = Package(
             name: "minilm",
             dependencies: [
                 "EmbeddingEngine", "EmbeddingPipeline", "EmbeddingServer", "JSON",
-                "ModelConversion", "Safetensors", "Tokenization", "Transformer",
+                "ModelConversion", "Safetensors", "TextExtraction", "Tokenization", "Transformer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),

@@ -10,7 +10,12 @@ if ! command -v swift >/dev/null; then
     exit 69
 fi
 
-packages=(libopenblas-dev libsqlite3-dev rapidjson-dev "$@")
+# What pdftotext and unrtf are missing from, a PDF or RTF file says itself; the tests need both.
+packages=(
+    libopenblas-dev libsqlite3-dev rapidjson-dev
+    libarchive-dev libcsv-dev libgmime-3.0-dev libmagic-dev libuchardet-dev libxml2-dev poppler-utils unrtf
+    "$@"
+)
 if ! command -v dpkg-query >/dev/null; then
     say "This is no Debian: please see to it that these packages' equivalents are installed: ${packages[*]}"
     exit 0

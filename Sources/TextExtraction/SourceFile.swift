@@ -8,7 +8,8 @@ import SystemPackage
 
 /// A regular file that is open for reading, and what it was when it was opened.
 package final class SourceFile {
-    private let descriptor: FileDescriptor
+    /// Open for reading; at no place in particular.
+    let descriptor: FileDescriptor
     private let stamp: Stamp
 
     /// What a write changes. The time of the last status change cannot be set back by anyone.
@@ -44,18 +45,73 @@ package final class SourceFile {
 
     deinit { close(descriptor.rawValue) }
 
+    /// A file that has no name.
+    init(owning descriptor: FileDescriptor) throws(ExtractionError) {
+        do throws(ExtractionError) { stamp = try Self.stamp(of: descriptor) } catch {
+            close(descriptor.rawValue)
+            throw error
+        }
+        self.descriptor = descriptor
+    }
+
+    package var byteCount: Int { stamp.byteCount }
+
+    /// The first bytes.
+    func start(_ count: Int) throws(ExtractionError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: min(count, stamp.byteCount))
+        let read = try read(into: &bytes, at: 0)
+        bytes.removeLast(bytes.count - read)
+        return bytes
+    }
+
     /// All bytes of the file.
     ///
+    /// - Parameter maximumByteCount: more are refused.
     /// - Throws: `changedWhileRead` when the file is not what it was when it was opened.
-    package func read() throws(ExtractionError) -> [UInt8] {
+    package func read(maximumByteCount: Int = .max) throws(ExtractionError) -> [UInt8] {
+        guard stamp.byteCount <= maximumByteCount else {
+            throw .tooLarge(bytes: stamp.byteCount, limit: maximumByteCount)
+        }
         // One more than there should be, to see the file's end.
         var bytes = [UInt8](repeating: 0, count: stamp.byteCount + 1)
+        let count = try read(into: &bytes, at: 0)
+        guard count == stamp.byteCount else { throw .changedWhileRead }
+        try checkUnchanged()
+        bytes.removeLast()
+        return bytes
+    }
+
+    /// Shows all bytes, a block at a time.
+    package func forEachBlock(
+        _ body: (UnsafeRawBufferPointer) -> Void
+    ) throws(ExtractionError) {
+        var block = [UInt8](repeating: 0, count: 1 << 18)
+        var offset = 0
+        while true {
+            let count = try read(into: &block, at: offset)
+            if count == 0 { break }
+            block.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+            offset += count
+        }
+        guard offset == stamp.byteCount else { throw .changedWhileRead }
+    }
+
+    /// - Throws: `changedWhileRead` when the file is not what it was when it was opened.
+    package func checkUnchanged() throws(ExtractionError) {
+        guard try Self.stamp(of: descriptor) == stamp else { throw .changedWhileRead }
+    }
+
+    /// - Returns: how many bytes there were; fewer than asked for at the end of the file only.
+    private func read(
+        into bytes: inout [UInt8], at offset: Int
+    ) throws(ExtractionError) -> Int {
         var count = 0
         while count < bytes.count {
             let read: Int
             do {
                 read = try bytes.withUnsafeMutableBytes { buffer in
                     try descriptor.read(
+                        fromAbsoluteOffset: Int64(offset + count),
                         into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
                 }
             } catch {
@@ -64,11 +120,7 @@ package final class SourceFile {
             if read == 0 { break }
             count += read
         }
-        guard count == stamp.byteCount, try Self.stamp(of: descriptor) == stamp else {
-            throw .changedWhileRead
-        }
-        bytes.removeLast()
-        return bytes
+        return count
     }
 
     private static func stamp(of descriptor: FileDescriptor) throws(ExtractionError) -> Stamp {

@@ -94,19 +94,19 @@ import Tokenization
         var borders: [Int] = []
         for (i, chunk) in chunks.enumerated() {
             let count = tokenizer.tokenCount(chunk.text)
-            guard
+            guard let range = chunk.byteRange,
                 chunk.ordinal == i, count == chunk.tokenCount, 2 < count, count <= window,
-                chunk.byteRange.lowerBound >= end,
-                Array(chunk.text.utf8) == Array(bytes[chunk.byteRange]),
+                range.lowerBound >= end,
+                Array(chunk.text.utf8) == Array(bytes[range]),
                 chunk.text.unicodeScalars.first?.properties.isWhitespace == false,
                 chunk.text.unicodeScalars.last?.properties.isWhitespace == false,
-                isUnseen(bytes[end..<chunk.byteRange.lowerBound], tokenizer)
+                isUnseen(bytes[end..<range.lowerBound], tokenizer)
             else {
                 Issue.record("chunk \(i) of \(comment): \(chunk)")
                 return
             }
-            if chunk.byteRange.lowerBound == end { borders.append(end) }
-            end = chunk.byteRange.upperBound
+            if range.lowerBound == end { borders.append(end) }
+            end = range.upperBound
         }
         #expect(isUnseen(bytes[end...], tokenizer), "the end of \(comment)")
         var start = 0

@@ -134,8 +134,8 @@ struct ChunkerTests {
             let before = chunker.chunks(of: ExtractedText(start + end))
             let after = chunker.chunks(of: ExtractedText(start + "new\n\n words " + end))
             for (i, chunk) in before.enumerated()
-            where chunk.byteRange.lowerBound < start.utf8.count {
-                let between = start.utf8.dropFirst(chunk.byteRange.lowerBound)
+            where chunk.byteRange!.lowerBound < start.utf8.count {
+                let between = start.utf8.dropFirst(chunk.byteRange!.lowerBound)
                 guard tokenizer.tokenCount(String(decoding: between, as: UTF8.self)) > 66 else {
                     break
                 }

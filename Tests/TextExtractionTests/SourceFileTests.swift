@@ -60,9 +60,15 @@ import TextExtraction
     }
 
     @Test func theLimitIsTheLastSizeAccepted() throws {
-        #expect(try TextExtractor(maximumByteCount: 9).extract(path: path).text == "some text")
-        #expect(throws: ExtractionError.tooLarge(bytes: 9, limit: 8)) {
-            try TextExtractor(maximumByteCount: 8).extract(path: path)
+        var limits = ExtractionLimits()
+        for keyPath in [\ExtractionLimits.textByteCount, \.fileByteCount] {
+            limits[keyPath: keyPath] = 9
+            #expect(try TextExtractor(limits: limits).extract(path: path).text == "some text")
+            limits[keyPath: keyPath] = 8
+            #expect(throws: ExtractionError.tooLarge(bytes: 9, limit: 8)) {
+                try TextExtractor(limits: limits).extract(path: path)
+            }
+            limits = ExtractionLimits()
         }
     }
 

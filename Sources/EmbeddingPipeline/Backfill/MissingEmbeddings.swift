@@ -63,10 +63,12 @@ public struct MissingEmbeddings: Sendable {
         for (index, id) in unread.enumerated() {
             if isStopRequested() { break }
             onMaterial(index, unread.count)
-            if case .failed(let error) = try materials.extract(materialID: id) {
+            switch try materials.extract(materialID: id, retries: selection.filter == .failed) {
+            case .failed(let error):
                 report.failedMaterials.append(.init(materialID: id, reason: error.description))
-            } else {
-                report.extractedMaterialCount += 1
+            case .failedBefore(let reason):
+                report.failedMaterials.append(.init(materialID: id, reason: reason))
+            case .extracted, .unchanged: report.extractedMaterialCount += 1
             }
         }
         if !unread.isEmpty { onMaterial(unread.count, unread.count) }

@@ -4,12 +4,6 @@ import Foundation
 import TextExtraction
 import Tokenization
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// Takes a material's text from its file and cuts it into chunks that fit the model's window.
 public struct MaterialProcessor: Sendable {
     let library: Library
@@ -33,37 +27,38 @@ public struct MaterialProcessor: Sendable {
         case unchanged
         case extracted(ChunkChanges)
         case failed(ExtractionError)
+        /// The file is as it was when no text could be taken from it.
+        case failedBefore(String)
     }
 
     /// For the window of a model.
-    public init(_ library: Library, model: EmbeddingModel) {
+    public init(
+        _ library: Library, model: EmbeddingModel, extractor: TextExtractor = TextExtractor()
+    ) {
         self.init(
             library, tokenizer: model.tokenizer,
-            maximumTokenCount: model.settings.maximumTokenCount)
+            maximumTokenCount: model.settings.maximumTokenCount, extractor: extractor)
     }
 
     /// Takes the text of a material's file anew, unless the file is unchanged. What goes wrong with
     /// the file is recorded with the material.
     ///
     /// - Parameters:
+    ///   - retries: whether a file that no text could be taken from is tried again as it is.
     ///   - lease: the task that this is done for.
     /// - Throws: `PipelineError`.
     public func extract(
-        materialID: Int64, lease: TaskLease? = nil
+        materialID: Int64, retries: Bool = false, lease: TaskLease? = nil
     ) throws(PipelineError) -> Outcome {
         for _ in 0..<Self.triesWhileOthersWrite {
             let material = try library.material(id: materialID)
             guard let path = material.sourcePath else { return .unchanged }
-            switch read(path, previous: material) {
-            case .success(nil): return .unchanged
-            case .success(let text?):
-                if let changes = try store(text, material, lease, queuesEmbeddings: false) {
-                    return .extracted(changes)
-                }
-            case .failure(let error):
-                try library.failMaterial(
-                    id: materialID, error.description, contentHash: material.contentHash)
-                return .failed(error)
+            let options = try library.subject(id: material.subjectID).chunkOptions
+            let result = read(path, material, options, retries: retries)
+            if let outcome = try record(
+                result, material, options, lease, queuesEmbeddings: false)
+            {
+                return outcome
             }
         }
         return .failed(.changedWhileRead)
@@ -83,22 +78,25 @@ public struct MaterialProcessor: Sendable {
     /// Adds a file to a subject, or takes its text anew where it was added before.
     ///
     /// - Parameters:
-    ///   - recordsFailure: whether a new file that gives no text becomes a failed material.
+    ///   - recordsFailure: whether a new file that is no document at all becomes a failed material;
+    ///     a document that gives no text always does.
+    ///   - retries: whether a file that no text could be taken from is tried again as it is.
     ///   - queuesEmbeddings: whether a task for its new chunks is queued with them.
     /// - Throws: `PipelineError`.
     public func add(
         path: String, title: String, subjectID: Int64, recordsFailure: Bool,
-        queuesEmbeddings: Bool = false
+        retries: Bool = true, queuesEmbeddings: Bool = false
     ) throws(PipelineError) -> Addition {
+        let options = try library.subject(id: subjectID).chunkOptions
         var isNew = false
         for _ in 0..<Self.triesWhileOthersWrite {
             let known = try library.material(subjectID: subjectID, sourcePath: path)
             isNew = isNew || known == nil
-            let result = read(path, previous: known)
-            // What is not there is a mistake in the name, and no material.
-            if case .failure(let error) = result, known == nil,
-                !recordsFailure || error == .notFound || error == .notARegularFile
+            let result = read(path, known, options, retries: retries)
+            if case .failed(let error, _) = result, known == nil,
+                !error.isRecorded(isNamed: recordsFailure)
             {
+                if error == .stopped { throw .stopped }
                 return Addition(materialID: nil, isNew: true, outcome: .failed(error))
             }
             let material: Material
@@ -108,62 +106,109 @@ public struct MaterialProcessor: Sendable {
                 material = try library.addMaterial(
                     subjectID: subjectID, title: title, sourcePath: path)
             }
-            var outcome: Outcome?
-            switch result {
-            case .success(nil): outcome = .unchanged
-            case .success(let text?):
-                if let changes = try store(
-                    text, material, nil, queuesEmbeddings: queuesEmbeddings)
-                {
-                    outcome = .extracted(changes)
-                }
-            case .failure(let error):
-                try library.failMaterial(
-                    id: material.id ?? 0, error.description, contentHash: material.contentHash)
-                outcome = .failed(error)
-            }
-            if let outcome {
+            if let outcome = try record(
+                result, material, options, nil, queuesEmbeddings: queuesEmbeddings)
+            {
                 return Addition(materialID: material.id, isNew: isNew, outcome: outcome)
             }
         }
         return Addition(materialID: nil, isNew: isNew, outcome: .failed(.changedWhileRead))
     }
 
-    private struct SourceText {
-        var text: ExtractedText
-        var digest: String
+    private enum Reading {
+        case unchanged
+        case failedBefore(String)
+        case text(ExtractedText, digest: String)
+        case failed(ExtractionError, digest: String?)
     }
 
-    /// - Returns: nil when the file is as it was.
     private func read(
-        _ path: String, previous: Material?
-    ) -> Result<SourceText?, ExtractionError> {
-        Result { () throws(ExtractionError) in
-            let digest = FileDigest.sha256(path: path)
-            if let digest, let previous, digest == previous.contentHash, previous.hasText {
-                return nil
+        _ path: String, _ known: Material?, _ options: ChunkOptions, retries: Bool
+    ) -> Reading {
+        var digest: String?
+        do throws(ExtractionError) {
+            let file = try SourceFile(
+                path: path, maximumByteCount: extractor.limits.fileByteCount)
+            let hash = try FileDigest.sha256(file)
+            digest = hash
+            if let known {
+                let signature = chunking(options)
+                if hash == known.contentHash, known.hasText,
+                    known.chunking == nil || known.chunking == signature
+                {
+                    return .unchanged
+                }
+                if hash == known.failedHash, !retries, let reason = known.lastError {
+                    return .failedBefore(reason)
+                }
             }
-            let text = try extractor.extract(path: path)
-            guard let after = FileDigest.sha256(path: path), after == digest else {
-                throw ExtractionError.changedWhileRead
-            }
-            return SourceText(text: text, digest: after)
+            let text = try extractor.extract(file, name: path)
+            return .text(text, digest: hash)
+        } catch {
+            return .failed(error, digest: digest)
         }
     }
 
     /// - Returns: nil when someone else has stored another version since the file was read.
-    private func store(
-        _ source: SourceText, _ material: Material, _ lease: TaskLease?, queuesEmbeddings: Bool
-    ) throws(PipelineError) -> ChunkChanges? {
-        let drafts = chunker.chunks(of: source.text).map { chunk in
-            ChunkDraft(
-                text: chunk.text, tokenCount: chunk.tokenCount, byteRange: chunk.byteRange)
+    private func record(
+        _ reading: Reading, _ material: Material, _ options: ChunkOptions, _ lease: TaskLease?,
+        queuesEmbeddings: Bool
+    ) throws(PipelineError) -> Outcome? {
+        switch reading {
+        case .unchanged: return .unchanged
+        case .failedBefore(let reason): return .failedBefore(reason)
+        case .failed(.stopped, _): throw .stopped
+        case .failed(let error, let digest):
+            try library.failMaterial(
+                id: material.id ?? 0, error.description, contentHash: material.contentHash,
+                failedHash: error.isPassing ? nil : digest)
+            return .failed(error)
+        case .text(let text, let digest):
+            let title = material.title.split(separator: "/").last.map(String.init) ?? ""
+            let drafts = chunker.with(options)
+                .chunks(of: text, title: FileName.stem(title)).map(ChunkDraft.init)
+            let text = MaterialText(
+                drafts: drafts, mediaType: text.mediaType.rawValue, contentHash: digest,
+                chunking: chunking(options), previousHash: material.contentHash, lease: lease,
+                queuesEmbeddings: queuesEmbeddings)
+            return try library.storeText(materialID: material.id ?? 0, text)
+                .map(Outcome.extracted)
         }
-        let text = MaterialText(
-            drafts: drafts, mediaType: source.text.mediaType.rawValue,
-            contentHash: source.digest, previousHash: material.contentHash, lease: lease,
-            queuesEmbeddings: queuesEmbeddings)
-        return try library.storeText(materialID: material.id ?? 0, text)
+    }
+
+    /// How text is cut by options, in a word: cut otherwise, it is cut anew.
+    private func chunking(_ options: ChunkOptions) -> String {
+        let size = chunker.with(options).maximumTokenCount
+        return "\(size)/\(options.overlapTokenCount)/\(options.context?.pattern ?? "")"
+    }
+}
+
+enum FileName {
+    /// A name without what follows its last dot.
+    static func stem(_ name: String) -> String {
+        guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return name }
+        return String(name[..<dot])
+    }
+}
+
+extension ChunkDraft {
+    init(_ chunk: TextChunk) {
+        self.init(
+            text: chunk.text, tokenCount: chunk.tokenCount,
+            context: chunk.context.isEmpty ? nil : chunk.context, byteRange: chunk.byteRange,
+            place: chunk.place)
+    }
+}
+
+extension ExtractionError {
+    /// Whether a new file that gives it becomes a material. What is not there is a mistake in the
+    /// name; in a folder there are also pictures, programs and empty files.
+    fileprivate func isRecorded(isNamed: Bool) -> Bool {
+        switch self {
+        case .notFound, .notARegularFile, .stopped: false
+        case .unsupported, .binary, .empty: isNamed
+        default: true
+        }
     }
 }
 
@@ -175,22 +220,11 @@ extension Material {
 }
 
 /// Digests of whole files.
-enum FileDigest {
-    /// SHA-256 in hexadecimal; nil where the file cannot be read.
-    static func sha256(path: String) -> String? {
-        var status = stat()
-        // Opening a pipe would wait for a writer.
-        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
-            let file = FileHandle(forReadingAtPath: path)
-        else { return nil }
+package enum FileDigest {
+    /// SHA-256 in hexadecimal.
+    package static func sha256(_ file: SourceFile) throws(ExtractionError) -> String {
         var digest = SHA256()
-        do {
-            while let data = try file.read(upToCount: 1 << 20), !data.isEmpty {
-                digest.update(data: data)
-            }
-        } catch {
-            return nil
-        }
+        try file.forEachBlock { digest.update(bufferPointer: $0) }
         return digest.finalize().map { byte in
             let text = String(byte, radix: 16)
             return byte < 16 ? "0" + text : text

@@ -12,7 +12,11 @@ public struct ContentChunk: Codable, Sendable, Identifiable, FetchableRecord,
     /// Its place in the material, from 0.
     public var ordinal: Int
     public var text: String
-    /// SHA-256 of the text's UTF-8: equal texts have equal embeddings.
+    /// What is put before the text when it is embedded.
+    public var context: String?
+    /// Where it stands, as JSON.
+    public var place: String?
+    /// SHA-256 of the UTF-8 of context and text: equal texts have equal embeddings.
     public var textHash: Data
     /// The page it stands on, from 1, where the material has pages.
     public var page: Int?
@@ -44,7 +48,7 @@ public struct ContentChunk: Codable, Sendable, Identifiable, FetchableRecord,
     public mutating func didInsert(_ inserted: InsertionSuccess) { id = inserted.rowID }
 
     enum CodingKeys: String, CodingKey {
-        case id, ordinal, text, page, embedding, attempts, interruptions
+        case id, ordinal, text, context, place, page, embedding, attempts, interruptions
         case materialID = "material_id"
         case textHash = "text_hash"
         case byteStart = "byte_start"

@@ -15,6 +15,10 @@ public struct Material: Codable, Sendable, Identifiable, Equatable, FetchableRec
     public var mediaType: String?
     /// SHA-256 of the file's bytes when its text was last taken, in hexadecimal.
     public var contentHash: String?
+    /// How its text was cut; nil before that was kept.
+    public var chunking: String?
+    /// The hash of the content that no text could be taken from.
+    public var failedHash: String?
     public var processingStatus: ProcessingStatus
     /// Why it is `failed`.
     public var lastError: String?
@@ -48,7 +52,8 @@ public struct Material: Codable, Sendable, Identifiable, Equatable, FetchableRec
     public mutating func didInsert(_ inserted: InsertionSuccess) { id = inserted.rowID }
 
     enum CodingKeys: String, CodingKey {
-        case id, title
+        case id, title, chunking
+        case failedHash = "failed_hash"
         case subjectID = "subject_id"
         case sourcePath = "source_path"
         case mediaType = "media_type"

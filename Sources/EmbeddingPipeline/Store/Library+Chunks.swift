@@ -36,7 +36,7 @@ extension Library {
             if (try row.value("text_hash")) == hash { return }
             try db.execute(
                 sql: """
-                    UPDATE content_chunks SET text = ?, text_hash = ?, token_count = ?,
+                    UPDATE content_chunks SET text = ?, context = NULL, text_hash = ?, token_count = ?,
                         embedding = NULL,
                         embedding_byte_count = NULL, embedding_status = 'pending', attempts = 0,
                         interruptions = 0, lone_interruptions = 0,

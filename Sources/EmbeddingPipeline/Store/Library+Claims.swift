@@ -21,7 +21,7 @@ extension Library {
         let condition = ChunkSelection(.all, filter).condition
         let find = try db.makeStatement(
             sql: """
-                SELECT id, material_id, text, text_hash, token_count
+                SELECT id, material_id, context, text, text_hash, token_count
                 FROM content_chunks
                 WHERE id = :id AND claim_id IS NULL AND \(condition)
                 """)
@@ -59,10 +59,11 @@ extension Library {
 
     /// What another program has written may lack its hash, or have that of another text.
     private func claimedChunk(_ db: Database, _ row: Row) throws -> ClaimedChunk {
+        let context: String = try row.value("context") ?? ""
+        let text: String = try row.value("text")
         let chunk = ClaimedChunk(
             id: try row.value("id"), materialID: try row.value("material_id"),
-            text: try row.value("text"),
-            textHash: TextHash.of((try row.value("text"))),
+            text: context + text, textHash: TextHash.of(context + text),
             tokenCount: try row.value("token_count") ?? 0)
         let storedHash: Data? = try row.value("text_hash")
         if storedHash != chunk.textHash {

@@ -89,13 +89,14 @@ extension Library {
     ) throws(PipelineError) -> ChunkChanges {
         try write { db in
             try self.replaceChunks(
-                db, materialID, drafts, mediaType: mediaType, contentHash: contentHash)
+                db, materialID, drafts, mediaType: mediaType, contentHash: contentHash,
+                chunking: nil)
         }
     }
 
     private func replaceChunks(
         _ db: Database, _ materialID: Int64, _ drafts: [ChunkDraft], mediaType: String?,
-        contentHash: String?
+        contentHash: String?, chunking: String?
     ) throws -> ChunkChanges {
         guard try Material.exists(db, key: materialID) else {
             throw PipelineError.noSuchMaterial(materialID)
@@ -105,9 +106,10 @@ extension Library {
             sql: """
                 UPDATE materials SET processing_status = 'extracted', last_error = NULL,
                     media_type = coalesce(?, media_type),
-                    content_hash = coalesce(?, content_hash), updated_at = ?
+                    content_hash = coalesce(?, content_hash), chunking = ?, failed_hash = NULL,
+                    updated_at = ?
                 WHERE id = ?
-                """, arguments: [mediaType, contentHash, clock.now, materialID])
+                """, arguments: [mediaType, contentHash, chunking, clock.now, materialID])
         try updateProcessingStatus(db, materialID)
         return changes
     }
@@ -127,7 +129,7 @@ extension Library {
             if isCurrent == false { return nil }
             let changes = try replaceChunks(
                 db, materialID, text.drafts, mediaType: text.mediaType,
-                contentHash: text.contentHash)
+                contentHash: text.contentHash, chunking: text.chunking)
             if text.queuesEmbeddings, try isInNeed(db, materialID) {
                 try enqueue(db, .processMaterialEmbeddings, materialID)
             }
@@ -174,13 +176,15 @@ extension Library {
         let rows = try Row.fetchCursor(
             db,
             sql: """
-                SELECT id, text FROM content_chunks WHERE material_id = ? ORDER BY ordinal DESC
+                SELECT id, context, text FROM content_chunks WHERE material_id = ?
+                ORDER BY ordinal DESC
                 """, arguments: [materialID])
         while let row = try rows.next() {
-            old[TextHash.of((try row.value("text"))), default: []].append((try row.value("id")))
+            let hash = TextHash.of(try row.value("text"), context: try row.value("context"))
+            old[hash, default: []].append((try row.value("id")))
         }
 
-        let hashes = drafts.map { TextHash.of($0.text) }
+        let hashes = drafts.map { TextHash.of($0.text, context: $0.context) }
         // The first of equal texts takes the first row with that text.
         let kept = hashes.map { old[$0]?.popLast() }
         let now = clock.now
@@ -193,24 +197,26 @@ extension Library {
         let move = try db.makeStatement(
             sql: """
                 UPDATE content_chunks SET ordinal = ?, page = ?, byte_start = ?, byte_end = ?,
-                    token_count = ? WHERE id = ?
+                    place = ?, token_count = ? WHERE id = ?
                 """)
         let insert = try db.makeStatement(
             sql: """
-                INSERT INTO content_chunks (material_id, ordinal, text, text_hash, page, byte_start,
-                    byte_end, token_count, created_at, updated_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO content_chunks (material_id, ordinal, context, text, text_hash, page,
+                    byte_start, byte_end, place, token_count, created_at, updated_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """)
         for (ordinal, draft) in drafts.enumerated() {
             let (start, end) = (draft.byteRange?.lowerBound, draft.byteRange?.upperBound)
+            let place = try draft.place.map { try StoredPlace.json($0) }
+            let page = draft.place?.pages?.lowerBound
             if let id = kept[ordinal] {
                 try move.execute(
-                    arguments: [ordinal, draft.page, start, end, draft.tokenCount, id])
+                    arguments: [ordinal, page, start, end, place, draft.tokenCount, id])
             } else {
                 try insert.execute(
                     arguments: [
-                        materialID, ordinal, draft.text, hashes[ordinal], draft.page, start, end,
-                        draft.tokenCount, now, now,
+                        materialID, ordinal, draft.context, draft.text, hashes[ordinal], page,
+                        start, end, place, draft.tokenCount, now, now,
                     ])
             }
         }
@@ -226,15 +232,16 @@ extension Library {
     /// - Parameters:
     ///   - contentHash: as it was when the file was read; if another version was stored since, that
     ///     stands.
+    ///   - failedHash: of the content that is at fault; nil where the same file may go well later.
     func failMaterial(
-        id: Int64, _ reason: String, contentHash: String?
+        id: Int64, _ reason: String, contentHash: String?, failedHash: String?
     ) throws(PipelineError) {
         try write { db in
             try db.execute(
                 sql: """
                     UPDATE materials SET processing_status = 'failed', last_error = ?,
-                        updated_at = ? WHERE id = ? AND content_hash IS ?
-                    """, arguments: [reason, clock.now, id, contentHash])
+                        failed_hash = ?, updated_at = ? WHERE id = ? AND content_hash IS ?
+                    """, arguments: [reason, failedHash, clock.now, id, contentHash])
         }
     }
 

@@ -45,6 +45,23 @@ extension Library {
         }
     }
 
+    /// Changes how the text of a subject's materials is cut. What was cut before stays so until its
+    /// file is read again.
+    ///
+    /// - Throws: `PipelineError.noSuchSubject`.
+    public func setChunking(
+        subjectID: Int64, tokenCount: Int?, overlapTokenCount: Int?, contextTemplate: String?
+    ) throws(PipelineError) {
+        try write { db in
+            try db.execute(
+                sql: """
+                    UPDATE subjects SET chunk_tokens = ?, overlap_tokens = ?, context_template = ?
+                    WHERE id = ?
+                    """, arguments: [tokenCount, overlapTokenCount, contextTemplate, subjectID])
+            if db.changesCount == 0 { throw PipelineError.noSuchSubject("\(subjectID)") }
+        }
+    }
+
     /// Removes a subject with its materials, chunks and tasks.
     ///
     /// - Throws: `PipelineError.noSuchSubject`.

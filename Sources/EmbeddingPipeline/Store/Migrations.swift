@@ -9,6 +9,9 @@ package enum Migrations {
         migrator.registerMigration("1 subjects, materials and chunks", migrate: createMaterials)
         migrator.registerMigration("2 embedding status", migrate: addEmbeddingStatus)
         migrator.registerMigration("3 tasks", migrate: createTasks)
+        migrator.registerMigration("4 places and context", migrate: addPlaces)
+        migrator.registerMigration("5 keywords", migrate: addKeywords)
+        migrator.registerMigration("6 vector changes", migrate: addVectorChanges)
         return migrator
     }
 
@@ -201,6 +204,10 @@ package enum Migrations {
 
 /// What equal texts have in common.
 package enum TextHash {
-    /// SHA-256 of the text's UTF-8.
-    package static func of(_ text: String) -> Data { Data(SHA256.hash(data: Data(text.utf8))) }
+    /// SHA-256 of the UTF-8 of what is embedded: the context, if there is one, and the text.
+    package static func of(_ text: String, context: String? = nil) -> Data {
+        of((context ?? "") + text)
+    }
+
+    private static func of(_ text: String) -> Data { Data(SHA256.hash(data: Data(text.utf8))) }
 }

@@ -49,8 +49,11 @@ public struct TaskRunner: Sendable {
         }
         switch lease.name {
         case .processMaterial:
-            if case .failed(let error) = try materials.extract(materialID: id, lease: lease) {
+            switch try materials.extract(materialID: id, lease: lease) {
+            case .failed(let error):
                 return .failed(error.description, isPassing: error.isPassing)
+            case .failedBefore(let reason): return .failed(reason, isPassing: false)
+            case .extracted, .unchanged: break
             }
             return try embed(.material(id))
         case .processSubjectEmbeddings:
@@ -117,7 +120,9 @@ extension ExtractionError {
     /// Whether the file may be readable later.
     var isPassing: Bool {
         switch self {
-        case .notFound, .permissionDenied, .changedWhileRead: true
+        case .notFound, .permissionDenied, .changedWhileRead, .unreadable, .missingTool,
+            .stopped:
+            true
         default: false
         }
     }

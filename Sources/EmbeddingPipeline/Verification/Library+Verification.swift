@@ -62,7 +62,7 @@ extension Library {
         let rows = try Row.fetchCursor(
             db,
             sql: """
-                SELECT id, material_id, text, text_hash, embedding_status, model_fingerprint,
+                SELECT id, material_id, context, text, text_hash, embedding_status, model_fingerprint,
                     embedding_byte_count, is_vector(embedding, ?, ?) AS is_valid,
                     EXISTS (SELECT 1 FROM materials WHERE id = material_id) AS has_material
                 FROM content_chunks WHERE id > ? ORDER BY id LIMIT ?
@@ -82,7 +82,9 @@ extension Library {
     ) throws -> FindingKind {
         if !(try row.value("has_material")) { return .orphaned }
         let hash: Data? = try row.value("text_hash")
-        if hash != TextHash.of(try row.value("text")) { return .edited }
+        if hash != TextHash.of(try row.value("text"), context: try row.value("context")) {
+            return .edited
+        }
         let byteCount: Int? = try row.value("embedding_byte_count")
         guard EmbeddingStatus(rawValue: try row.value("embedding_status")) == .completed else {
             return .sound
@@ -102,7 +104,9 @@ extension Library {
                 case .missing, .invalid: try self.clear(db, finding)
                 case .edited:
                     let text = try String.fetchOne(
-                        db, sql: "SELECT text FROM content_chunks WHERE id = ?",
+                        db,
+                        sql:
+                            "SELECT coalesce(context, '') || text FROM content_chunks WHERE id = ?",
                         arguments: [finding.id])
                     try db.execute(
                         sql: "UPDATE content_chunks SET text_hash = ? WHERE id = ?",

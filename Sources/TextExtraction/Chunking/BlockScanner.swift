@@ -4,6 +4,13 @@ struct TextBlock: Equatable {
         case paragraph
         case heading(level: Int)
         case fencedCode
+        /// Of a page, or a function of a source file.
+        case code
+        case table
+        /// A line of a large table, a cue of subtitles: many make a chunk.
+        case row
+        /// A value of JSON.
+        case record
     }
 
     var range: Range<Int>
@@ -12,15 +19,29 @@ struct TextBlock: Equatable {
     /// chunk may start at a block only where both are the same.
     var leadStart: Int
 
-    var isHeading: Bool { kind != .paragraph && kind != .fencedCode }
+    var isHeading: Bool { if case .heading = kind { true } else { false } }
+    /// Whether it is not cut where it fits a window.
+    var isKeptWhole: Bool {
+        switch kind {
+        case .fencedCode, .code, .table, .record: true
+        case .paragraph, .heading, .row: false
+        }
+    }
     var followsHeading: Bool { leadStart < range.lowerBound }
 }
 
-/// Finds blocks: paragraphs between blank lines, and in Markdown headings and fenced code
-/// (CommonMark 0.31.2, 4.2, 4.3 and 4.5).
+/// Finds blocks: paragraphs between blank lines; in Markdown headings, fenced code (CommonMark
+/// 0.31.2, 4.2, 4.3 and 4.5) and tables (GitHub Flavored Markdown, 4.10); in source code what
+/// stands between blank lines that something at no indent follows.
 ///
 /// Fences may stand at any indent, as they do in lists. Other structure makes no difference here.
 struct BlockScanner {
+    enum Style {
+        case plain
+        case markdown
+        case code
+    }
+
     private enum Line {
         case blank
         case text
@@ -39,14 +60,14 @@ struct BlockScanner {
     }
 
     private let text: UTF8Text
-    private let isMarkdown: Bool
+    private let style: Style
     private var position = 0
     /// Where the headings start that nothing else has followed yet.
     private var headingStart: Int?
 
-    init(_ text: UTF8Text, isMarkdown: Bool) {
+    init(_ text: UTF8Text, _ style: Style) {
         self.text = text
-        self.isMarkdown = isMarkdown
+        self.style = style
     }
 
     /// The next block, up to the end of its last line; nil after the last.
@@ -59,7 +80,7 @@ struct BlockScanner {
             switch kind {
             case .blank:
                 position = line.upperBound
-                if let paragraph { return block(paragraph, .paragraph) }
+                if let paragraph, !goesOn() { return end(of: paragraph) }
             case .text:
                 position = line.upperBound
                 paragraph = (paragraph?.lowerBound ?? line.lowerBound)..<line.upperBound
@@ -71,17 +92,47 @@ struct BlockScanner {
                 }
                 return block(start..<line.upperBound, .heading(level: level))
             case .heading(let level):
-                if let paragraph { return block(paragraph, .paragraph) }
+                if let paragraph { return end(of: paragraph) }
                 position = line.upperBound
                 return block(line, .heading(level: level))
             case .fence(let fence):
-                if let paragraph { return block(paragraph, .paragraph) }
+                if let paragraph { return end(of: paragraph) }
                 position = line.upperBound
                 skipCode(fence)
                 return block(line.lowerBound..<position, .fencedCode)
             }
         }
-        return paragraph.map { block($0, .paragraph) }
+        return paragraph.map { end(of: $0) }
+    }
+
+    private mutating func end(of paragraph: Range<Int>) -> TextBlock {
+        switch style {
+        case .plain: block(paragraph, .paragraph)
+        case .markdown: block(paragraph, isTable(paragraph) ? .table : .paragraph)
+        case .code: block(paragraph, .code)
+        }
+    }
+
+    /// Whether what follows blank lines of source code belongs to what stands before: it is indented,
+    /// or closes a bracket.
+    private func goesOn() -> Bool {
+        guard style == .code else { return false }
+        var i = position
+        var lineStart = position
+        while i < text.count, text.bytes[i] <= 0x20 {
+            if text.bytes[i] == 0x0A || text.bytes[i] == 0x0D { lineStart = i + 1 }
+            i += 1
+        }
+        return i < text.count && (i > lineStart || ")]}".utf8.contains(text.bytes[i]))
+    }
+
+    /// Whether the second line is that between a table's head and its rows.
+    private func isTable(_ paragraph: Range<Int>) -> Bool {
+        let second = lineEnd(from: paragraph.lowerBound)
+        guard second < paragraph.upperBound else { return false }
+        let line = text.bytes[second..<lineEnd(from: second)]
+        return line.contains(UInt8(ascii: "-")) && line.contains(UInt8(ascii: "|"))
+            && line.allSatisfy { "|:- \t\r\n".utf8.contains($0) }
     }
 
     private mutating func block(_ range: Range<Int>, _ kind: TextBlock.Kind) -> TextBlock {
@@ -119,7 +170,7 @@ struct BlockScanner {
     private func classify(_ line: Range<Int>) -> Line {
         let start = text.skipWhitespace(line)
         guard start < line.upperBound else { return .blank }
-        guard isMarkdown else { return .text }
+        guard style == .markdown else { return .text }
         let mark = text.bytes[start]
         guard "#=-`~".utf8.contains(mark) else { return .text }
         let end = text.bytes[start..<line.upperBound].firstIndex { $0 != mark } ?? line.upperBound

@@ -32,6 +32,28 @@ extension UTF8Text {
         return nil
     }
 
+    /// The first border of words in the range.
+    func firstWordBorder(in range: Range<Int>) -> Int? {
+        var i = range.lowerBound
+        while i < range.upperBound {
+            let (value, length) = scalar(at: i)
+            i += length
+            if Self.isBlank(value), startsGrapheme(at: i) { return i }
+        }
+        return nil
+    }
+
+    /// The first border of sentences in the range.
+    func firstSentenceBorder(in range: Range<Int>) -> Int? {
+        var i = range.lowerBound
+        while i < range.upperBound {
+            let (value, length) = scalar(at: i)
+            i += length
+            if endsSentence(at: i, after: value, limit: range.lowerBound) { return i }
+        }
+        return nil
+    }
+
     private func endsSentence(at i: Int, after last: UInt32, limit: Int) -> Bool {
         if Self.isBlank(last) {
             // Only the border next to the sentence's end, so that a run of white space is seen

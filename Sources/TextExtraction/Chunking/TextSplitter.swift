@@ -6,6 +6,10 @@ struct TextSplitter {
         var text: String
         var range: Range<Int>
         var tokenCount: Int
+        var context = ""
+        /// Those above it, and those that it begins with.
+        var headings: [String] = []
+        var startsWithHeading = false
     }
 
     /// What the present chunk is chosen from. Offsets into the text.
@@ -19,25 +23,33 @@ struct TextSplitter {
     private let text: UTF8Text
     private let tokenizer: Tokenizer
     private let maximumTokenCount: Int
-    /// The window without the special tokens.
-    private let room: Int
+    private let options: ChunkOptions
+    private let title: String?
+    /// What the present chunk may take: the window without the special tokens, the context and what
+    /// overlaps.
+    private var room: Int
+    private var context = ""
     private var tokens: TokenWindow
-    private var scanner: BlockScanner
+    private var source: BlockSource
     /// Those that end behind the present chunk's start, as far as read.
     private var blocks: [TextBlock] = []
+    private var path: HeadingPath
     /// Where the present chunk starts.
     private var position = 0
 
     init(
-        _ text: UTF8Text, isMarkdown: Bool, tokens: TokenWindow, tokenizer: Tokenizer,
-        maximumTokenCount: Int
+        _ text: UTF8Text, _ source: BlockSource, title: String?, tokens: TokenWindow,
+        tokenizer: Tokenizer, maximumTokenCount: Int, _ options: ChunkOptions
     ) {
         self.text = text
+        self.source = source
+        self.title = title
         self.tokens = tokens
         self.tokenizer = tokenizer
         self.maximumTokenCount = maximumTokenCount
+        self.options = options
         room = maximumTokenCount - 2
-        scanner = BlockScanner(text, isMarkdown: isMarkdown)
+        path = HeadingPath(text)
     }
 
     /// The next chunk, its length verified; nil at the end of the text.
@@ -45,6 +57,8 @@ struct TextSplitter {
         position = text.skipWhitespace(position..<text.count)
         guard position < text.count else { return nil }
         tokens.advance(to: position)
+        readBlocks(upTo: position + 1)
+        setContext()
         // The second window tells whether code or a word fits alone.
         tokens.read(2 * room + 1)
         let end = chooseEnd()
@@ -52,18 +66,43 @@ struct TextSplitter {
         if piece.tokenCount > maximumTokenCount || piece.range.isEmpty {
             piece = longestPiece(upTo: end)
         }
+        let lead = blocks.prefix { $0.isHeading }
+        var headings = path
+        for block in lead { headings.pass(block) }
+        piece.headings = headings.titles
+        piece.startsWithHeading = !lead.isEmpty
         position = piece.range.upperBound
         return piece
+    }
+
+    /// The context counts; of a long one the outermost headings go.
+    private mutating func setContext() {
+        context = ""
+        var tokenCount = 0
+        if let template = options.context {
+            var headings = path.titles[...]
+            var title = title
+            while true {
+                context = template.text(title: title, headings: headings)
+                tokenCount = context.isEmpty ? 0 : tokenizer.tokenCount(context) - 2
+                if tokenCount <= maximumTokenCount / 4 { break }
+                if title != nil { title = nil } else { headings = headings.dropFirst() }
+            }
+        }
+        let overlap = min(options.overlapTokenCount, maximumTokenCount / 3)
+        room = max(6, maximumTokenCount - 2 - tokenCount - overlap)
     }
 
     private func piece(_ range: Range<Int>) -> Piece {
         let range = text.trimmed(range)
         let string = text.string(range)
-        return Piece(text: string, range: range, tokenCount: tokenizer.tokenCount(string))
+        return Piece(
+            text: string, range: range, tokenCount: tokenizer.tokenCount(context + string),
+            context: context)
     }
 
     private mutating func chooseEnd() -> Int {
-        let third = max((maximumTokenCount + 2) / 3 - 2, 1)
+        let third = max((room + 4) / 3 - 2, 1)
         let window = Window(floor: tokens.start(third - 1), limit: tokens.start(room))
         readBlocks(upTo: window.limit)
         if let border = blocks.first(where: { isSection($0, in: window) }) {
@@ -75,13 +114,11 @@ struct TextSplitter {
     }
 
     private mutating func readBlocks(upTo limit: Int) {
-        if let first = blocks.firstIndex(where: { $0.range.upperBound > position }) {
-            blocks.removeSubrange(..<first)
-        } else {
-            blocks.removeAll(keepingCapacity: true)
-        }
-        while (blocks.last?.range.lowerBound ?? 0) < limit, let block = scanner.next() {
-            if block.range.upperBound > position { blocks.append(block) }
+        let passed = blocks.prefix { $0.range.upperBound <= position }
+        for block in passed { path.pass(block) }
+        blocks.removeFirst(passed.count)
+        while (blocks.last?.range.lowerBound ?? 0) < limit, let block = source.next() {
+            if block.range.upperBound > position { blocks.append(block) } else { path.pass(block) }
         }
     }
 
@@ -99,7 +136,7 @@ struct TextSplitter {
 
     private func blockBorder(_ window: Window) -> Int? {
         var window = window
-        let whole = startOfWholeCode(at: window.limit)
+        let whole = startOfWhole(at: window.limit)
         if let whole { window.limit = whole }
         let border =
             blocks.last { $0.isHeading && isBorder($0, in: window) }
@@ -107,10 +144,10 @@ struct TextSplitter {
         return border?.range.lowerBound ?? whole
     }
 
-    /// Where to end so that the fenced code at an offset is not cut; nil if no end does that.
-    private func startOfWholeCode(at offset: Int) -> Int? {
+    /// Where to end so that the code or table at an offset is not cut; nil if no end does that.
+    private func startOfWhole(at offset: Int) -> Int? {
         guard let code = blocks.last(where: { $0.range.lowerBound < offset }),
-            code.kind == .fencedCode, offset < code.range.upperBound, code.leadStart > position
+            code.isKeptWhole, offset < code.range.upperBound, code.leadStart > position
         else { return nil }
         let after = tokens.start(tokens.count(before: code.leadStart) + room)
         return after >= code.range.upperBound ? code.leadStart : nil

@@ -8,6 +8,7 @@ struct Backfill {
     var selection: ChunkSelection
     var options = ContentProcessor.Options()
     var isQuiet = false
+    var reading = ReadingOptions()
     var logger = Logger(label: "minilm", factory: { _ in SwiftLogNoOpLogHandler() })
 
     /// Runs, and says what was done.
@@ -18,7 +19,7 @@ struct Backfill {
         let progress = WorkProgress(isQuiet: isQuiet)
         let processor = ContentProcessor(library, EngineChunkEmbedder(engine), logger: logger)
         let backfill = MissingEmbeddings(
-            processor, MaterialProcessor(library, model: engine.model))
+            processor, reading.processor(library, engine.model))
         var options = options
         options.waitsForOthers = true
         let start = ContinuousClock.now

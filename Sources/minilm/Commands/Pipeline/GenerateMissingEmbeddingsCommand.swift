@@ -50,6 +50,7 @@ struct GenerateMissingEmbeddingsCommand: ParsableCommand {
     @Flag(help: "Print the result as a JSON object.") var json = false
     @OptionGroup var library: LibraryOptions
     @OptionGroup var model: ModelOptions
+    @OptionGroup var reading: ReadingOptions
     @OptionGroup var log: LogOptions
 
     /// A number of chunks, or `auto`.
@@ -116,7 +117,8 @@ struct GenerateMissingEmbeddingsCommand: ParsableCommand {
         let logger = try log.logger()
         let engine = try model.reproducibleEmbedder()
         try model.compute.checkMemory(engine)
-        var backfill = Backfill(selection: selection, isQuiet: quiet, logger: logger)
+        var backfill = Backfill(
+            selection: selection, isQuiet: quiet, reading: reading, logger: logger)
         backfill.options.batchSize = batchSize.count
         backfill.options.acceptsFailures = acceptFailed
         try backfill.run(library, engine, json: json)

@@ -34,6 +34,7 @@ struct MaterialAddCommand: ParsableCommand {
     @Flag(name: [.short, .long], help: "No progress on stderr.") var quiet = false
     @OptionGroup var library: LibraryOptions
     @OptionGroup var model: ModelOptions
+    @OptionGroup var reading: ReadingOptions
 
     func validate() throws {
         if embed, queue { throw ValidationError("--embed and --queue exclude each other.") }
@@ -56,19 +57,24 @@ struct MaterialAddCommand: ParsableCommand {
         let progress = WorkProgress(isQuiet: quiet)
         let engine = embed ? try model.reproducibleEmbedder() : nil
         let text = try engine?.model ?? EmbeddingModel(path: try ModelOptions.path(model.model))
-        let processor = MaterialProcessor(library, model: text)
+        let processor = reading.processor(library, text)
         var tally = Tally()
         for (index, file) in found.enumerated() {
             if Signals.isStopRequested { break }
             progress.showFiles(index, of: found.count)
-            try add(file, subject, processor, library, &tally)
+            do throws(PipelineError) {
+                try add(file, subject, processor, library, &tally)
+            } catch {
+                guard error == .stopped else { throw error }
+                break
+            }
         }
         progress.finish()
         try report(tally, fileCount: found.count)
         try Signals.check("after \(tally.addedCount + tally.updatedCount) files")
         if let engine {
             let backfill = Backfill(
-                selection: ChunkSelection(.subject(subject)), isQuiet: quiet)
+                selection: ChunkSelection(.subject(subject)), isQuiet: quiet, reading: reading)
             try backfill.run(library, engine, json: json)
         }
         guard tally.failures.isEmpty else {
@@ -100,7 +106,7 @@ struct MaterialAddCommand: ParsableCommand {
     private func add(
         _ file: FileWalk.File, _ subject: Int64, _ processor: MaterialProcessor,
         _ library: Library, _ tally: inout Tally
-    ) throws {
+    ) throws(PipelineError) {
         if queue {
             let material = try library.addMaterial(
                 subjectID: subject, title: file.name, sourcePath: file.path)
@@ -122,6 +128,7 @@ struct MaterialAddCommand: ParsableCommand {
             } else {
                 tally.skippedCount += 1
             }
+        case .failedBefore(let reason): tally.failures.append((file.path, reason, false))
         }
     }
 

@@ -23,6 +23,7 @@ struct WorkerCommand: ParsableCommand {
     var jitter = true
     @OptionGroup var library: LibraryOptions
     @OptionGroup var model: ModelOptions
+    @OptionGroup var reading: ReadingOptions
     @OptionGroup var log: LogOptions
 
     func validate() throws {
@@ -43,7 +44,7 @@ struct WorkerCommand: ParsableCommand {
         let identity = ModelIdentity(engine.model)
         try checkGeneration(library, identity)
         let processor = ContentProcessor(library, EngineChunkEmbedder(engine), logger: logger)
-        let runner = TaskRunner(processor, MaterialProcessor(library, model: engine.model))
+        let runner = TaskRunner(processor, reading.processor(library, engine.model))
         var options = Worker.Options()
         options.concurrency = concurrency
         options.pollInterval = .seconds(pollInterval)

@@ -1,0 +1,98 @@
+import CLibArchive
+import SystemPackage
+
+/// The files in a ZIP archive that text is made of, unpacked in memory and never on disk.
+struct Archive {
+    /// The names of all files, in the order of the archive.
+    private(set) var names: [String] = []
+    private var contents: [String: [UInt8]] = [:]
+
+    /// A file's bytes; nil where it is not there or was not asked for.
+    subscript(name: String) -> [UInt8]? { contents[name] }
+
+    /// Reads an archive.
+    ///
+    /// - Parameter isWanted: whether a file is unpacked, by its name; the others are passed over.
+    /// - Throws: `ExtractionError`: damaged, encrypted, unpacks to too much, unsafe names.
+    init(
+        _ file: SourceFile, _ mediaType: MediaType, _ limits: ExtractionLimits,
+        _ deadline: Deadline, isWanted: (String) -> Bool
+    ) throws(ExtractionError) {
+        guard let reader = archive_read_new() else { throw .unreadable(.noMemory) }
+        defer { archive_read_free(reader) }
+        archive_read_support_format_zip(reader)
+        do { try file.descriptor.seek(offset: 0, from: .start) } catch {
+            throw ExtractionError(error as? Errno ?? .ioError)
+        }
+        guard archive_read_open_fd(reader, file.descriptor.rawValue, 1 << 16) == ARCHIVE_OK else {
+            throw Self.damage(reader, mediaType)
+        }
+        var left = limits.unpackedByteCount
+        while true {
+            var entry: OpaquePointer?
+            let status = archive_read_next_header(reader, &entry)
+            if status == ARCHIVE_EOF { break }
+            guard status == ARCHIVE_OK || status == ARCHIVE_WARN, let entry else {
+                throw Self.damage(reader, mediaType)
+            }
+            try deadline.check()
+            guard names.count < limits.archiveEntryCount else {
+                throw .tooManyEntries(limit: limits.archiveEntryCount)
+            }
+            guard let name = Self.name(entry) else {
+                throw .damaged(mediaType, reason: "a file in it has no name")
+            }
+            guard Self.isSafe(name) else { throw .unsafeArchivePath }
+            names.append(name)
+            guard isWanted(name) else { continue }
+            guard archive_entry_is_encrypted(entry) == 0 else { throw .encrypted }
+            contents[name] = try Self.unpack(
+                reader, mediaType, limits, &left, deadline)
+        }
+        if archive_read_has_encrypted_entries(reader) == 1, contents.isEmpty { throw .encrypted }
+    }
+
+    private static func name(_ entry: OpaquePointer) -> String? {
+        if let name = archive_entry_pathname_utf8(entry) { return String(cString: name) }
+        return archive_entry_pathname(entry).map { String(cString: $0) }
+    }
+
+    /// Whether a name stays in the archive. Nothing is written by it; who packs such names means
+    /// harm all the same.
+    private static func isSafe(_ name: String) -> Bool {
+        !name.hasPrefix("/") && !name.contains("\\..")
+            && !name.split(separator: "/").contains("..")
+    }
+
+    private static func unpack(
+        _ reader: OpaquePointer, _ mediaType: MediaType, _ limits: ExtractionLimits,
+        _ left: inout Int, _ deadline: Deadline
+    ) throws(ExtractionError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var block = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = block.withUnsafeMutableBytes { buffer in
+                archive_read_data(reader, buffer.baseAddress, buffer.count)
+            }
+            guard count >= 0 else { throw damage(reader, mediaType) }
+            if count == 0 { return bytes }
+            guard count <= left else { throw .unpacksTooLarge(limit: limits.unpackedByteCount) }
+            left -= count
+            bytes += block[..<count]
+            try deadline.check()
+        }
+    }
+
+    private static func damage(_ reader: OpaquePointer, _ mediaType: MediaType) -> ExtractionError {
+        let message = archive_error_string(reader).map { String(cString: $0) } ?? ""
+        // The library's own words, cut where names of files might follow.
+        let reason = message.prefix { $0 != "'" && $0 != "\"" && $0 != "(" }
+        if message.contains("ncrypt") || message.contains("assphrase") { return .encrypted }
+        return .damaged(
+            mediaType, reason: reason.isEmpty ? "not readable" : String(reason).trimmedEnd)
+    }
+}
+
+extension String {
+    fileprivate var trimmedEnd: String { String(trimmed) }
+}

@@ -1,0 +1,30 @@
+import ArgumentParser
+import EmbeddingEngine
+import EmbeddingPipeline
+import TextExtraction
+
+/// How files are read.
+struct ReadingOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "How long reading a file may take; one that takes longer fails.",
+            valueName: "seconds"))
+    var fileTimeout = 60
+
+    init() {}
+
+    func validate() throws {
+        guard (1...86_400).contains(fileTimeout) else {
+            throw ValidationError("--file-timeout must be within 1 and 86400 seconds.")
+        }
+    }
+
+    /// What reads files for a model's window; Ctrl-C ends it in the middle of one.
+    func processor(_ library: Library, _ model: EmbeddingModel) -> MaterialProcessor {
+        var limits = ExtractionLimits()
+        limits.duration = .seconds(fileTimeout)
+        limits.isStopRequested = { Signals.isStopRequested }
+        return MaterialProcessor(
+            library, model: model, extractor: TextExtractor(limits: limits))
+    }
+}
