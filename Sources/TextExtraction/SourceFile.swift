@@ -57,9 +57,16 @@ package final class SourceFile {
     package var byteCount: Int { stamp.byteCount }
 
     /// The first bytes.
-    func start(_ count: Int) throws(ExtractionError) -> [UInt8] {
+    func start(_ count: Int) throws(ExtractionError) -> [UInt8] { try part(count, at: 0) }
+
+    /// The last bytes.
+    func end(_ count: Int) throws(ExtractionError) -> [UInt8] {
+        try part(count, at: max(0, stamp.byteCount - count))
+    }
+
+    private func part(_ count: Int, at offset: Int) throws(ExtractionError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: min(count, stamp.byteCount))
-        let read = try read(into: &bytes, at: 0)
+        let read = try read(into: &bytes, at: offset)
         bytes.removeLast(bytes.count - read)
         return bytes
     }

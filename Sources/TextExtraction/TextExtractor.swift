@@ -17,6 +17,17 @@ public struct TextExtractor: Sendable {
         return try extract(file, name: path)
     }
 
+    /// What a file is; little of it is read.
+    ///
+    /// - Throws: `ExtractionError`: what no text can be taken from.
+    package func mediaType(
+        of file: SourceFile, name: String
+    ) throws(ExtractionError) -> MediaType {
+        let type = try MediaTypeDetection.mediaType(of: file, name: name, limits, limits.begin())
+        if type == .zip || type == .xlsx { throw .unsupported(type) }
+        return type
+    }
+
     /// The text of a file that is open.
     ///
     /// - Parameter name: the file's name or path; where the content does not tell its type, this does.

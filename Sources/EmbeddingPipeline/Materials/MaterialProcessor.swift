@@ -7,7 +7,7 @@ import Tokenization
 /// Takes a material's text from its file and cuts it into chunks that fit the model's window.
 public struct MaterialProcessor: Sendable {
     let library: Library
-    private let extractor: TextExtractor
+    let extractor: TextExtractor
     private let chunker: Chunker
 
     /// - Parameters:
@@ -132,12 +132,7 @@ public struct MaterialProcessor: Sendable {
             let hash = try FileDigest.sha256(file)
             digest = hash
             if let known {
-                let signature = chunking(options)
-                if hash == known.contentHash, known.hasText,
-                    known.chunking == nil || known.chunking == signature
-                {
-                    return .unchanged
-                }
+                if known.isUpToDate(hash, chunking(options)) { return .unchanged }
                 if hash == known.failedHash, !retries, let reason = known.lastError {
                     return .failedBefore(reason)
                 }
@@ -177,7 +172,7 @@ public struct MaterialProcessor: Sendable {
     }
 
     /// How text is cut by options, in a word: cut otherwise, it is cut anew.
-    private func chunking(_ options: ChunkOptions) -> String {
+    func chunking(_ options: ChunkOptions) -> String {
         let size = chunker.with(options).maximumTokenCount
         return "\(size)/\(options.overlapTokenCount)/\(options.context?.pattern ?? "")"
     }
@@ -188,6 +183,12 @@ enum FileName {
     static func stem(_ name: String) -> String {
         guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return name }
         return String(name[..<dot])
+    }
+
+    /// What follows the last dot of a path.
+    static func suffix(_ path: String) -> String {
+        let name = path.split(separator: "/").last.map(String.init) ?? ""
+        return String(name.dropFirst(stem(name).count))
     }
 }
 
@@ -203,7 +204,7 @@ extension ChunkDraft {
 extension ExtractionError {
     /// Whether a new file that gives it becomes a material. What is not there is a mistake in the
     /// name; in a folder there are also pictures, programs and empty files.
-    fileprivate func isRecorded(isNamed: Bool) -> Bool {
+    func isRecorded(isNamed: Bool) -> Bool {
         switch self {
         case .notFound, .notARegularFile, .stopped: false
         case .unsupported, .binary, .empty: isNamed
@@ -214,8 +215,13 @@ extension ExtractionError {
 
 extension Material {
     /// Whether its text was taken, so that the same file need not be read again.
-    fileprivate var hasText: Bool {
-        processingStatus == .extracted || processingStatus == .completed
+    var hasText: Bool { processingStatus == .extracted || processingStatus == .completed }
+
+    /// Whether its text was taken from this content and cut in this way.
+    ///
+    /// - Parameter way: nil for any.
+    func isUpToDate(_ digest: String, _ way: String?) -> Bool {
+        digest == contentHash && hasText && (chunking == nil || way == nil || chunking == way)
     }
 }
 

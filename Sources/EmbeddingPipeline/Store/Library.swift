@@ -13,6 +13,7 @@ public final class Library: Sendable {
     private let queue: DatabaseQueue
     private let heartbeat: Heartbeat
     private let busyLimit: BusyLimit
+    let matrix: MatrixKeeper
     let leaseDuration: Duration
     /// Claims of this process that nobody works on any more, and that are not given back yet.
     let relinquished = Monitor<[Int64]>([])
@@ -40,6 +41,7 @@ public final class Library: Sendable {
     ) throws(PipelineError) {
         self.path = path
         self.clock = clock
+        matrix = MatrixKeeper(libraryPath: path)
         owner = .current()
         if !options.creates || options.isReadOnly, !FileManager.default.fileExists(atPath: path) {
             throw .libraryNotFound(path: path)

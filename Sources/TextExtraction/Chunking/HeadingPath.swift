@@ -12,8 +12,12 @@ struct HeadingPath {
         headings.append((level, block.range))
     }
 
-    var titles: [String] {
-        headings.map { heading in title(heading.range) }.filter { !$0.isEmpty }
+    var titles: [String] { titles(before: .max) }
+
+    /// Those that start before an offset.
+    func titles(before offset: Int) -> [String] {
+        headings.filter { $0.range.lowerBound < offset }.map { title($0.range) }
+            .filter { !$0.isEmpty }
     }
 
     /// A heading's words, without Markdown's marks and not without end.

@@ -66,13 +66,17 @@ struct TextSplitter {
         if piece.tokenCount > maximumTokenCount || piece.range.isEmpty {
             piece = longestPiece(upTo: end)
         }
-        let lead = blocks.prefix { $0.isHeading }
-        var headings = path
-        for block in lead { headings.pass(block) }
-        piece.headings = headings.titles
-        piece.startsWithHeading = !lead.isEmpty
+        piece.headings = pathOfStart().titles
+        piece.startsWithHeading = blocks.first?.isHeading ?? false
         position = piece.range.upperBound
         return piece
+    }
+
+    /// The headings above the present chunk and those that it begins with.
+    private func pathOfStart() -> HeadingPath {
+        var path = path
+        for block in blocks.prefix(while: { $0.isHeading }) { path.pass(block) }
+        return path
     }
 
     /// The context counts; of a long one the outermost headings go.
@@ -80,7 +84,8 @@ struct TextSplitter {
         context = ""
         var tokenCount = 0
         if let template = options.context {
-            var headings = path.titles[...]
+            // A heading that the chunk begins with is not above it, and ends what is.
+            var headings = pathOfStart().titles(before: position)[...]
             var title = title
             while true {
                 context = template.text(title: title, headings: headings)

@@ -18,6 +18,9 @@ struct Archive {
         _ file: SourceFile, _ mediaType: MediaType, _ limits: ExtractionLimits,
         _ deadline: Deadline, isWanted: (String) -> Bool
     ) throws(ExtractionError) {
+        guard try Self.hasDirectory(file) else {
+            throw .damaged(mediaType, reason: "it ends too early: its directory is not there")
+        }
         guard let reader = archive_read_new() else { throw .unreadable(.noMemory) }
         defer { archive_read_free(reader) }
         archive_read_support_format_zip(reader)
@@ -50,6 +53,13 @@ struct Archive {
                 reader, mediaType, limits, &left, deadline)
         }
         if archive_read_has_encrypted_entries(reader) == 1, contents.isEmpty { throw .encrypted }
+    }
+
+    /// Whether the archive's own directory stands at its end. Without it the library would read what
+    /// is there, and nobody would know what is not.
+    private static func hasDirectory(_ file: SourceFile) throws(ExtractionError) -> Bool {
+        // The longest comment behind it has 64 KiB.
+        try file.end((1 << 16) + 22).firstRange(of: [0x50, 0x4B, 0x05, 0x06]) != nil
     }
 
     private static func name(_ entry: OpaquePointer) -> String? {

@@ -48,8 +48,8 @@ enum PDFExtractor {
     private static func reason(_ complaints: String) -> String? {
         guard let line = complaints.split(whereSeparator: \.isNewline).first else { return nil }
         let words = line.split(separator: ":", maxSplits: 1).last ?? line
-        let reason = words.prefix { $0 != "'" && $0 != "\"" && $0 != "<" }
-        let text = String(reason).onOneLine
+        let quoted = words.firstRange(of: " '")?.lowerBound ?? words.endIndex
+        let text = String(words[..<quoted].prefix { $0 != "\"" && $0 != "<" }).onOneLine
         return text.isEmpty ? nil : String(text.prefix(120))
     }
 }

@@ -29,12 +29,21 @@ enum FileWalk {
         return files
     }
 
-    private static func below(_ directory: URL) -> [File] {
+    private static func below(_ directory: URL) -> [File] { list(directory).files }
+
+    /// All regular files below a directory, in the order of their paths, and the directories that could
+    /// not be read.
+    static func list(_ directory: URL) -> (files: [File], unreadable: [String]) {
         let keys: [URLResourceKey] = [.isRegularFileKey]
+        var unreadable: [String] = []
         guard
             let walk = FileManager.default.enumerator(
-                at: directory, includingPropertiesForKeys: keys, options: [.skipsHiddenFiles])
-        else { return [] }
+                at: directory, includingPropertiesForKeys: keys, options: [.skipsHiddenFiles],
+                errorHandler: { url, _ in
+                    unreadable.append(url.standardizedFileURL.path)
+                    return true
+                })
+        else { return ([], [directory.path]) }
         var files: [File] = []
         for case let url as URL in walk {
             guard isRegular(url, keys) else { continue }
@@ -42,7 +51,7 @@ enum FileWalk {
             let name = path.dropFirst(directory.path.count).drop { $0 == "/" }
             files.append(File(path: path, name: String(name), isNamed: false))
         }
-        return files.sorted { $0.path < $1.path }
+        return (files.sorted { $0.path < $1.path }, unreadable)
     }
 
     private static func isRegular(_ url: URL, _ keys: [URLResourceKey]) -> Bool {

@@ -19,12 +19,16 @@ struct ReadingOptions: ParsableArguments {
         }
     }
 
-    /// What reads files for a model's window; Ctrl-C ends it in the middle of one.
-    func processor(_ library: Library, _ model: EmbeddingModel) -> MaterialProcessor {
+    /// What reads files; Ctrl-C ends it in the middle of one.
+    var extractor: TextExtractor {
         var limits = ExtractionLimits()
         limits.duration = .seconds(fileTimeout)
         limits.isStopRequested = { Signals.isStopRequested }
-        return MaterialProcessor(
-            library, model: model, extractor: TextExtractor(limits: limits))
+        return TextExtractor(limits: limits)
+    }
+
+    /// The same, for chunks that fit a model's window.
+    func processor(_ library: Library, _ model: EmbeddingModel) -> MaterialProcessor {
+        MaterialProcessor(library, model: model, extractor: extractor)
     }
 }

@@ -52,7 +52,7 @@ struct MaterialAddCommand: ParsableCommand {
 
     mutating func run() throws {
         let library = try library.open(creates: createSubject)
-        let subject = try findSubject(library)
+        let subject = try SubjectLookup.find(subject, in: library, creates: createSubject)
         let found = FileWalk.files(files)
         let progress = WorkProgress(isQuiet: quiet)
         let engine = embed ? try model.reproducibleEmbedder() : nil
@@ -85,21 +85,6 @@ struct MaterialAddCommand: ParsableCommand {
                 .someFailed,
                 "\(tally.failures.count) of \(found.count) files could not be read: see minilm material list"
             )
-        }
-    }
-
-    private func findSubject(_ library: Library) throws -> Int64 {
-        do throws(PipelineError) {
-            return try library.subject(subject).id ?? 0
-        } catch {
-            if case .noSuchSubject = error, createSubject {
-                return try library.addSubject(subject).id ?? 0
-            }
-            if case .noSuchSubject = error {
-                throw CommandFailure(
-                    .noInput, "\(error.description) (--create-subject makes it)")
-            }
-            throw error
         }
     }
 

@@ -4,8 +4,11 @@ import JSON
 
 struct MaterialCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "material", abstract: "Add, list and remove materials: files of text.",
-        subcommands: [MaterialAddCommand.self, List.self, Remove.self])
+        commandName: "material",
+        abstract: "Add, list and remove materials: documents; follow a folder.",
+        subcommands: [
+            MaterialAddCommand.self, MaterialSyncCommand.self, List.self, Remove.self,
+        ])
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(

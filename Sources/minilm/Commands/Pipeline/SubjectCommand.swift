@@ -5,18 +5,39 @@ import JSON
 struct SubjectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "subject", abstract: "Add, list and remove subjects: they own materials.",
-        subcommands: [Add.self, List.self, Remove.self])
+        subcommands: [Add.self, Set.self, List.self, Remove.self])
 
     struct Add: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Add a subject; its id is printed.")
 
         @Argument(help: "The name.") var name: String
+        @OptionGroup var chunking: ChunkingOptions
         @OptionGroup var library: LibraryOptions
 
         mutating func run() throws {
-            let subject = try library.open(creates: true).addSubject(name)
+            let library = try library.open(creates: true)
+            let subject = try library.addSubject(name)
+            try chunking.apply(to: subject, in: library)
             print(subject.id ?? 0)
+        }
+    }
+
+    struct Set: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Change how the text of a subject's materials is cut.",
+            discussion: """
+                What was cut before is cut anew when its file is added or synchronised again;
+                chunks that come out the same keep their vectors.
+                """)
+
+        @Argument(help: "The name or id.") var subject: String
+        @OptionGroup var chunking: ChunkingOptions
+        @OptionGroup var library: LibraryOptions
+
+        mutating func run() throws {
+            let library = try library.open()
+            try chunking.apply(to: try library.subject(subject), in: library)
         }
     }
 
