@@ -8,6 +8,23 @@ public struct TextExtractor: Sendable {
 
     public init(limits: ExtractionLimits = ExtractionLimits()) { self.limits = limits }
 
+    /// A program that a type needs and that is not installed.
+    public struct MissingTool: Sendable, Equatable {
+        public var tool: String
+        /// The Debian package that has it.
+        public var package: String
+        /// What cannot be read without it.
+        public var mediaType: MediaType
+    }
+
+    /// What is missing on this machine. Files of other types are read all the same.
+    public static var missingTools: [MissingTool] {
+        [(PDFExtractor.tool, MediaType.pdf), (RTFExtractor.tool, .rtf)].compactMap { tool, type in
+            ToolProcess.find(tool.tool) == nil
+                ? MissingTool(tool: tool.tool, package: tool.package, mediaType: type) : nil
+        }
+    }
+
     /// The text of a file. Blocks while the file is read; never on a FIFO.
     ///
     /// - Parameter path: a regular file, or a symbolic link to one.

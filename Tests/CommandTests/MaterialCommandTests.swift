@@ -50,6 +50,9 @@ import Testing
         let words = try run("search", "mowers", "--mode", "keyword", "--color", "always")
         #expect(words.text.contains("\u{1B}[1;33mmowers\u{1B}[0m"))
         #expect(words.text.contains("page") && words.text.contains("slide"))
+        let shown = try run("material", "show", "1", "--json")
+        #expect(try json(shown).last?["place"]?["pages"]?.array?.last?.int == 2)
+        #expect(try run("material", "show", "1").text.contains("page"))
         let plain = try run("search", "mowers", "--mode", "keyword")
         #expect(!plain.text.contains("\u{1B}"))
     }
@@ -68,6 +71,24 @@ import Testing
             materials.map { $0["processing_status"]?.string } == [
                 "failed", "extracted", "failed", "failed", "extracted",
             ])
+    }
+
+    @Test func aMissingToolFailsItsFilesOnly() throws {
+        let result = try Program.run(
+            [
+                "material", "add", document("river.pdf"), document("river.md"), "--subject", "s",
+                "--create-subject",
+            ],
+            environment: [
+                "MINILM_LIBRARY": directory.path("library.sqlite"), "PATH": "/nonexistent",
+            ])
+        #expect(result.status == 1)
+        let start = "minilm: pdftotext is not installed: PDF files will fail"
+        #expect(result.errors.hasPrefix(start), "\(result.errors)")
+        #expect(result.errors.contains("river.pdf: pdftotext is not installed"))
+        #expect(result.errors.contains("apt-get install poppler-utils"))
+        let materials = try json(try run("material", "list", "--json"))
+        #expect(materials.map { $0["processing_status"]?.string } == ["failed", "extracted"])
     }
 
     @Test func aDryRunSaysWhatARunDoes() throws {

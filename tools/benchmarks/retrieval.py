@@ -38,7 +38,7 @@ QUESTIONS = [
     ("Print nested lists and dictionaries in a readable form", "arbitrary Python data structures in a form which can be used as input"),
     ("Calculating with exact fractions such as 1/3", "support for rational number arithmetic"),
     ("A dictionary whose values are kept on disk between runs", "persistent, dictionary-like object"),
-    ("How do I read a sound file in WAV format?", "convenient interface to the Waveform Audio"),
+    ("How do I read a sound file in WAV format?", "convenient interface to the WAV sound format"),
     ("A queue that hands out the smallest item first", "lowest valued entries are retrieved first"),
     ("May a crawler fetch this address, according to the site's rules?", "whether or not a particular user agent can fetch a URL"),
     ("Generate a random unique identifier", "Generate a random UUID"),
@@ -73,6 +73,9 @@ QUESTIONS = [
 
 # Those that answer questions.
 MAN_PAGES = ["memfd_create.2", "inotify.7", "dup.2", "mlock.2", "getrandom.2", "madvise.2", "capabilities.7", "signal.7", "ascii.7", "reboot.2"]
+# And large pages of the manual that do.
+LARGE_PAGES = ["library/winreg", "library/difflib", "library/statistics", "library/calendar", "howto/descriptor", "library/configparser",
+               "library/functools", "library/itertools", "library/argparse", "library/hashlib"]
 
 
 def normal(text):
@@ -110,6 +113,7 @@ def below(folder, suffix):
 def make_manual(folder):
     kinds = {"docx": 40, "odt": 30, "epub": 30, "rtf": 25}
     pages = pick([path for part in ("library", "howto", "tutorial", "faq") for path in below(f"{MANUAL}/{part}", ".html")], 400, largest=90000)
+    pages = sorted(set(pages) | {f"{MANUAL}/{name}.html" for name in LARGE_PAGES})
     turn = [kind for kind, count in kinds.items() for _ in range(count)]
     for index, path in enumerate(pages):
         kind = turn[index // 3] if index % 3 == 0 and index // 3 < len(turn) else "html"

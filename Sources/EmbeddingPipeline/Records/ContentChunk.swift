@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import TextExtraction
 
 /// A piece of a material's text that fits the model's window, and its embedding.
 public struct ContentChunk: Codable, Sendable, Identifiable, FetchableRecord,
@@ -74,6 +75,18 @@ extension ContentChunk {
     public func hasEmbedding(dimension: Int? = nil, isUnit: Bool = true) -> Bool {
         guard let embedding else { return false }
         return StoredVector.isValid(embedding, dimension: dimension, isUnit: isUnit)
+    }
+
+    /// Where it stands, as a person looks it up.
+    ///
+    /// - Throws: `PipelineError.database` when what is stored is no place.
+    public var sourcePlace: SourcePlace {
+        get throws(PipelineError) {
+            guard let place else { return SourcePlace(pages: page.map { $0...$0 }) }
+            do { return try StoredPlace.place(place) } catch {
+                throw .database("a chunk's place is not readable")
+            }
+        }
     }
 
     /// Takes a vector in as its embedding.

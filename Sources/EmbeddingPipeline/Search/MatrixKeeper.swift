@@ -17,22 +17,35 @@ final class MatrixKeeper: Sendable {
     private static let largestShare = 0.3
     private static let batchRowCount = 2000
 
-    /// Brings the matrix in step with a state of the library, and looks for what is nearest.
+    /// Brings the matrix in step with a state of the library, and looks for what is nearest. The
+    /// scores are those of the vectors in the library itself: rounding in the product decides nothing.
     ///
     /// - Returns: nil when there is no matrix that may be read or written here.
     func nearest(
         _ db: Database, _ query: [Float], fingerprint: String, count: Int, materials: Set<Int64>?
     ) throws -> [ScoredChunk]? {
         let state = try LibraryState(db, fingerprint: fingerprint, dimension: query.count)
-        return try slot.withLock { slot in
+        let candidates: [Int64]? = try slot.withLock { slot in
             guard let matrix = try current(slot.matrix, db, state) else {
                 slot.matrix = nil
                 return nil
             }
             slot.matrix = matrix
             defer { matrix.unlock() }
-            return matrix.nearest(query, count: count, materials: materials)
+            return matrix.candidates(query, count: count, materials: materials)
         }
+        guard let candidates else { return nil }
+        let norm = CosineScan.norm(query)
+        var best = BestChunks(limit: count)
+        let statement = try db.makeStatement(
+            sql: "SELECT embedding FROM content_chunks WHERE id = ?")
+        for id in candidates {
+            guard let data = try Data.fetchOne(statement, arguments: [id]),
+                let score = CosineScan.similarity(query, norm: norm, stored: data)
+            else { continue }
+            best.insert(ScoredChunk(id: id, score: score))
+        }
+        return best.sorted
     }
 
     /// What the matrix is to be in step with.

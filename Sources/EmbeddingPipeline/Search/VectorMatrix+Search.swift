@@ -8,13 +8,13 @@ extension VectorMatrix {
     /// Candidates beyond those asked for, so that rounding in the product decides nothing.
     private static let spareCount = 32
 
-    /// The rows nearest to a query, by exact cosine similarity: a matrix-vector product, a block of
-    /// rows at a time, then the best once more in double precision.
+    /// The chunks nearest to a query, in no order, and some more: a matrix-vector product, a block of
+    /// rows at a time.
     ///
     /// - Parameters:
     ///   - query: `[D]`.
     ///   - materials: whose rows count; nil for all.
-    func nearest(_ query: [Float], count: Int, materials: Set<Int64>?) -> [ScoredChunk] {
+    func candidates(_ query: [Float], count: Int, materials: Set<Int64>?) -> [Int64] {
         let norm = CosineScan.norm(query)
         guard let rows, norm > 0, norm.isFinite, query.count == header.dimension else { return [] }
         var best = BestRows(limit: count + Self.spareCount)
@@ -41,24 +41,7 @@ extension VectorMatrix {
             }
             start = end
         }
-        let exact = best.rows.map { row in
-            ScoredChunk(id: chunkID(row), score: cosine(row, query))
-        }
-        return Array(exact.sorted { $0.isBetter(than: $1) }.prefix(count))
-    }
-
-    /// Cosine similarity in double precision.
-    private func cosine(_ row: Int, _ query: [Float]) -> Float {
-        guard let rows else { return 0 }
-        let vector = (rows + row * stride).assumingMemoryBound(to: Float.self)
-        var (product, square, norm) = (0.0, 0.0, 0.0)
-        for i in 0..<header.dimension {
-            let (v, q) = (Double(vector[i]), Double(query[i]))
-            product += v * q
-            square += v * v
-            norm += q * q
-        }
-        return Float(product / (square * norm).squareRoot())
+        return best.rows.map(chunkID)
     }
 }
 

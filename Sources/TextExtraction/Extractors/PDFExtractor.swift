@@ -1,11 +1,12 @@
 /// PDF, by poppler's pdftotext, page by page in reading order.
 enum PDFExtractor {
+    static let tool = ToolProcess(
+        tool: "pdftotext", package: "poppler-utils",
+        arguments: ["-enc", "UTF-8", "-eol", "unix", "/dev/stdin", "-"])
+
     static func extract(
         _ file: SourceFile, _ limits: ExtractionLimits, _ deadline: Deadline
     ) throws(ExtractionError) -> ExtractedText {
-        let tool = ToolProcess(
-            tool: "pdftotext", package: "poppler-utils",
-            arguments: ["-enc", "UTF-8", "-eol", "unix", "/dev/stdin", "-"])
         let output = try tool.run(
             file, limits, deadline, maximumByteCount: limits.textByteCount)
         guard output.status == 0 else { throw failure(output) }

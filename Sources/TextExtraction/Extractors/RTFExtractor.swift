@@ -1,10 +1,11 @@
 /// RTF, by unrtf, which makes a web page of it.
 enum RTFExtractor {
+    static let tool = ToolProcess(
+        tool: "unrtf", package: "unrtf", arguments: ["--html", "--nopict", "--quiet"])
+
     static func extract(
         _ file: SourceFile, _ limits: ExtractionLimits, _ deadline: Deadline
     ) throws(ExtractionError) -> ExtractedText {
-        let tool = ToolProcess(
-            tool: "unrtf", package: "unrtf", arguments: ["--html", "--nopict", "--quiet"])
         let output = try tool.run(
             file, limits, deadline, maximumByteCount: limits.textByteCount)
         guard output.status == 0 else {

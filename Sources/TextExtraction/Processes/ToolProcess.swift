@@ -9,7 +9,7 @@ import SystemPackage
 
 /// A program that reads a file for us, in a process of its own with limits on time, memory and
 /// output. It gets the file as its standard input and sees no name of it.
-struct ToolProcess {
+struct ToolProcess: Sendable {
     /// As it is called on a shell.
     var tool: String
     /// The Debian package that has it.
@@ -80,8 +80,8 @@ struct ToolProcess {
 
     /// The path of a program; nil where it is not installed.
     static func find(_ tool: String) -> String? {
-        let variable = getenv("PATH").map { String(cString: $0) } ?? ""
-        let folders = variable.split(separator: ":").map(String.init) + ["/usr/bin", "/bin"]
+        let variable = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
+        let folders = variable.split(separator: ":").map(String.init)
         return folders.map { "\($0)/\(tool)" }.first { access($0, X_OK) == 0 }
     }
 }

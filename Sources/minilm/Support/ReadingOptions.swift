@@ -27,6 +27,15 @@ struct ReadingOptions: ParsableArguments {
         return TextExtractor(limits: limits)
     }
 
+    /// Says once what cannot be read on this machine.
+    static func warnOfMissingTools() {
+        for missing in TextExtractor.missingTools {
+            StandardError.print(
+                "minilm: \(missing.tool) is not installed: \(missing.mediaType.name) files will fail; as root: apt-get install \(missing.package)\n"
+            )
+        }
+    }
+
     /// The same, for chunks that fit a model's window.
     func processor(_ library: Library, _ model: EmbeddingModel) -> MaterialProcessor {
         MaterialProcessor(library, model: model, extractor: extractor)

@@ -9,12 +9,14 @@ struct MaterialAddCommand: ParsableCommand {
         commandName: "add", abstract: "Add files to a subject: their text is cut into chunks.",
         discussion: """
             Examples:
-              minilm material add notes.md chapters/ --subject history --create-subject --embed
-              minilm material add slides.txt --subject history
+              minilm material add book.pdf chapters/ --subject history --create-subject --embed
+              minilm material add slides.pptx --subject history
 
             A file that was added before is read anew when it has changed; chunks whose
-            text is the same keep their vectors. Of a directory, all files of text are
-            taken; hidden ones and others are passed over.
+            text is the same keep their vectors. Read are text in any encoding, Markdown,
+            HTML, PDF, DOCX, PPTX, ODT, EPUB, RTF, CSV, JSON, e-mail, source code and
+            subtitles. Of a directory all documents are taken; pictures, programs, empty
+            and hidden files are passed over.
 
             The vectors are made at once with --embed; otherwise by `minilm worker`, or
             by `minilm generate-missing-embeddings`. Exits with 1 when a file could not
@@ -53,6 +55,7 @@ struct MaterialAddCommand: ParsableCommand {
     mutating func run() throws {
         let library = try library.open(creates: createSubject)
         let subject = try SubjectLookup.find(subject, in: library, creates: createSubject)
+        if !quiet { ReadingOptions.warnOfMissingTools() }
         let found = FileWalk.files(files)
         let progress = WorkProgress(isQuiet: quiet)
         let engine = embed ? try model.reproducibleEmbedder() : nil

@@ -7,7 +7,7 @@ struct MaterialCommand: ParsableCommand {
         commandName: "material",
         abstract: "Add, list and remove materials: documents; follow a folder.",
         subcommands: [
-            MaterialAddCommand.self, MaterialSyncCommand.self, List.self, Remove.self,
+            MaterialAddCommand.self, MaterialSyncCommand.self, List.self, Show.self, Remove.self,
         ])
 
     struct List: ParsableCommand {
@@ -36,6 +36,37 @@ struct MaterialCommand: ParsableCommand {
                 ])
             }
             table.print()
+        }
+    }
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show the text that was taken from a material, chunk by chunk.")
+
+        @Argument(help: "The id.") var id: Int64
+        @OptionGroup var library: LibraryOptions
+        @Flag(help: "Print a JSON object a line.") var json = false
+
+        mutating func run() throws {
+            let library = try library.openToRead()
+            let material = try library.material(id: id)
+            let chunks = try library.chunks(materialID: id)
+            if !json {
+                print("\(material.title) (\(material.mediaType ?? "not read"))".withoutControls)
+                if let error = material.lastError { print("failed: \(error)") }
+            }
+            for chunk in chunks {
+                if json {
+                    try chunk.json.printLine()
+                } else {
+                    let place = try chunk.sourcePlace.label.map { ", \($0)" } ?? ""
+                    print("\n-- \(chunk.ordinal + 1)\(place), \(chunk.tokenCount ?? 0) tokens")
+                    if let context = chunk.context {
+                        print(context.withoutControls, terminator: "")
+                    }
+                    print(chunk.text.withoutControls)
+                }
+            }
         }
     }
 
@@ -69,5 +100,23 @@ extension Material {
             .init("created_at", .date(createdAt)),
             .init("updated_at", .date(updatedAt)),
         ])
+    }
+}
+
+extension ContentChunk {
+    fileprivate var json: JSONValue {
+        get throws(PipelineError) {
+            .object([
+                .init("chunk_id", .optional(id.map { Int($0) })),
+                .init("ordinal", .integer(ordinal)),
+                .init("tokens", .optional(tokenCount)),
+                .init("embedding_status", .string(embeddingStatus.rawValue)),
+                .init("place", try sourcePlace.json),
+                .init("byte_start", .optional(byteStart)),
+                .init("byte_end", .optional(byteEnd)),
+                .init("context", .optional(context)),
+                .init("text", .string(text)),
+            ])
+        }
     }
 }

@@ -48,6 +48,7 @@ struct MaterialSyncCommand: ParsableCommand {
             isDirectory.boolValue
         else { throw CommandFailure(.noInput, "\(folder): no such folder") }
         if dryRun { return try showPlan(root) }
+        if !quiet { ReadingOptions.warnOfMissingTools() }
         // Before the first look, so that nothing between is missed.
         let folderWatch = watch ? try FolderWatch(root.path) : nil
         let library = try library.open(creates: createSubject, waitsLong: watch)

@@ -36,6 +36,7 @@ struct WorkerCommand: ParsableCommand {
     }
 
     mutating func run() throws {
+        ReadingOptions.warnOfMissingTools()
         ProcessMemory.keepFlat()
         let logger = try log.logger(default: .info)
         let library = try library.open(waitsLong: true)
