@@ -1,4 +1,7 @@
 import COpenBLAS
+import Dispatch
+import Foundation
+import Synchronization
 
 extension VectorMatrix {
     /// Rows of a block: 12 MB of vectors of 384 elements.
@@ -9,39 +12,69 @@ extension VectorMatrix {
     private static let spareCount = 32
 
     /// The chunks nearest to a query, in no order, and some more: a matrix-vector product, a block of
-    /// rows at a time.
+    /// rows at a time, on all processors.
     ///
     /// - Parameters:
     ///   - query: `[D]`.
     ///   - materials: whose rows count; nil for all.
     func candidates(_ query: [Float], count: Int, materials: Set<Int64>?) -> [Int64] {
         let norm = CosineScan.norm(query)
-        guard let rows, norm > 0, norm.isFinite, query.count == header.dimension else { return [] }
-        var best = BestRows(limit: count + Self.spareCount)
+        guard rows != nil, norm > 0, norm.isFinite, query.count == header.dimension else {
+            return []
+        }
+        let unit = query.map { $0 / norm }
+        let limit = count + Self.spareCount
+        let blockCount = (header.rowCount + Self.blockRowCount - 1) / Self.blockRowCount
+        let shareCount = max(1, min(ProcessInfo.processInfo.activeProcessorCount, 8, blockCount))
+        let best = Mutex(BestRows(limit: limit))
+        // Read only, and by nobody else while this waits for all shares.
+        nonisolated(unsafe) let matrix = self
+        DispatchQueue.concurrentPerform(iterations: shareCount) { share in
+            let first = blockCount * share / shareCount * Self.blockRowCount
+            let end = blockCount * (share + 1) / shareCount * Self.blockRowCount
+            let found = matrix.best(
+                unit, in: first..<min(end, matrix.header.rowCount), limit: limit,
+                materials: materials)
+            best.withLock { best in
+                for (row, score) in found.rows where best.takes(score) {
+                    best.insert(row: row, score: score)
+                }
+            }
+        }
+        return best.withLock { $0.rows.map { self.chunkID($0.row) } }
+    }
+
+    /// The best of some rows.
+    private func best(
+        _ query: [Float], in range: Range<Int>, limit: Int, materials: Set<Int64>?
+    ) -> BestRows {
+        var best = BestRows(limit: limit)
+        guard let rows else { return best }
         var scores = [Float](repeating: 0, count: Self.blockRowCount)
         let isLarge = header.rowCount * stride > Self.residentByteCount * 2
-        var kept = 0
-        var start = 0
-        while start < header.rowCount {
-            let end = min(start + Self.blockRowCount, header.rowCount)
+        var kept = range.lowerBound
+        var start = range.lowerBound
+        while start < range.upperBound {
+            let end = min(start + Self.blockRowCount, range.upperBound)
             let block = (rows + start * stride).assumingMemoryBound(to: Float.self)
             // y [rows] ← A [rows, D] · x [D]; the rows of A are a stride apart.
             cblas_sgemv(
-                CblasRowMajor, CblasNoTrans, blasint(end - start), blasint(header.dimension),
-                1 / norm, block, blasint(stride / 4), query, 1, 0, &scores, 1)
+                CblasRowMajor, CblasNoTrans, blasint(end - start), blasint(header.dimension), 1,
+                block, blasint(stride / 4), query, 1, 0, &scores, 1)
             for i in 0..<end - start where best.takes(scores[i]) {
                 let row = start + i
-                let id = chunkID(row)
-                guard id > 0, materials?.contains(materialID(row)) ?? true else { continue }
+                guard chunkID(row) > 0, materials?.contains(materialID(row)) ?? true else {
+                    continue
+                }
                 best.insert(row: row, score: scores[i])
             }
-            if isLarge, (end - kept) * stride > Self.residentByteCount {
+            if isLarge, (end - kept) * stride > Self.residentByteCount / 4 {
                 release(kept..<end)
                 kept = end
             }
             start = end
         }
-        return best.rows.map(chunkID)
+        return best
     }
 }
 
@@ -49,31 +82,29 @@ extension VectorMatrix {
 private struct BestRows {
     private let limit: Int
     /// A heap: the worst is first.
-    private var heap: [(row: Int, score: Float)] = []
+    private(set) var rows: [(row: Int, score: Float)] = []
 
     init(limit: Int) { self.limit = limit }
 
-    var rows: [Int] { heap.map(\.row) }
-
     /// Whether a score could be among the best. NaN is not.
     func takes(_ score: Float) -> Bool {
-        heap.count < limit ? score.isFinite : score > heap[0].score
+        rows.count < limit ? score.isFinite : score > rows[0].score
     }
 
     mutating func insert(row: Int, score: Float) {
-        if heap.count == limit {
-            heap[0] = (row, score)
+        if rows.count == limit {
+            rows[0] = (row, score)
             sink()
         } else {
-            heap.append((row, score))
+            rows.append((row, score))
             rise()
         }
     }
 
     private mutating func rise() {
-        var i = heap.count - 1
-        while i > 0, heap[i].score < heap[(i - 1) / 2].score {
-            heap.swapAt(i, (i - 1) / 2)
+        var i = rows.count - 1
+        while i > 0, rows[i].score < rows[(i - 1) / 2].score {
+            rows.swapAt(i, (i - 1) / 2)
             i = (i - 1) / 2
         }
     }
@@ -82,11 +113,11 @@ private struct BestRows {
         var i = 0
         while true {
             var least = i
-            for child in [2 * i + 1, 2 * i + 2] where child < heap.count {
-                if heap[child].score < heap[least].score { least = child }
+            for child in [2 * i + 1, 2 * i + 2] where child < rows.count {
+                if rows[child].score < rows[least].score { least = child }
             }
             if least == i { return }
-            heap.swapAt(i, least)
+            rows.swapAt(i, least)
             i = least
         }
     }

@@ -49,7 +49,7 @@ public struct TaskRunner: Sendable {
         }
         switch lease.name {
         case .processMaterial:
-            switch try materials.extract(materialID: id, lease: lease) {
+            switch try materials.extract(materialID: id, retries: true, lease: lease) {
             case .failed(let error):
                 return .failed(error.description, isPassing: error.isPassing)
             case .failedBefore(let reason): return .failed(reason, isPassing: false)

@@ -15,7 +15,8 @@ public struct ChunkOptions: Sendable, Equatable {
         self.context = context
     }
 
-    /// What the project's own measurements chose (README, "How it compares").
+    /// The model's whole window, nothing shared, nothing put before: the best of those that
+    /// tools/benchmarks/retrieval.py compared (README, "How it compares").
     public static let standard = ChunkOptions()
 }
 
