@@ -210,7 +210,7 @@ def ask(options):
                             env=library.env, capture_output=True, text=True) if os.path.exists("/usr/bin/time") else library.run(
                             "material", "sync", folder, "--subject", "library", "--quiet", codes=(0, 1))
     reading = time.monotonic() - start
-    failures = [line for line in result.stderr.splitlines() if line.startswith("minilm: ")]
+    failures = [line for line in result.stderr.splitlines() if line.startswith("minilm: /")]
     memory = [line for line in result.stderr.splitlines() if line.endswith(" KB")]
     start = time.monotonic()
     library.run("generate-missing-embeddings", "--all", "--quiet", codes=(0, 1))
@@ -219,7 +219,7 @@ def ask(options):
     count = status["chunks"]
     print(f"{status.get('materials')} materials, {count} chunks; read in {reading:.1f} s, embedded in {embedding:.1f} s "
           f"({count / max(embedding, 1e-9):.1f}/s); failures: {len(failures)}; memory {memory}")
-    for failure in failures[:-1]:
+    for failure in failures:
         print("  " + failure)
     with open(os.path.join(options.folder, ".man-pages.json")) as file:
         pages = json.load(file)
