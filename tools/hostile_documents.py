@@ -66,8 +66,8 @@ def pages_pdf(path, texts):
     pdf(path, objects)
 
 
-def hanging_pdf(path):
-    """Forms that draw forms, 60 each, ten deep: more drawing than there is time for."""
+def hanging_pdf(path, drawing=b"0 0 m n"):
+    """Forms that draw forms, 60 each, ten deep: more drawing than there is time for; with text, more than there is memory for."""
     depth, width = 10, 60
     objects = [b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count 1/Kids[3 0 R]>>",
                b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R"
@@ -75,7 +75,7 @@ def hanging_pdf(path):
                stream(b"/X Do"), FONT]
     for level in range(depth):
         last = level == depth - 1
-        inner = b"BT /F 12 Tf 50 700 Td (x) Tj ET" if last else b"/X Do " * width
+        inner = drawing if last else b"/X Do " * width
         resources = b"/Font<</F 5 0 R>>" if last else b"/XObject<</X %d 0 R>>" % (7 + level)
         objects.append(stream(inner, b"/Type/XObject/Subtype/Form/BBox[0 0 600 800]/Resources<<%s>>" % resources))
     pdf(path, objects)

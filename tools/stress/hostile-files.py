@@ -39,6 +39,7 @@ def make(folder, small):
         while file.tell() < (200 << 20 if small else 2 << 30):
             file.write(block)
     hanging_pdf(at("hanging.pdf", "took longer"))
+    hanging_pdf(at("hungry.pdf", "pdftotext was ended|took longer"), b"BT /F 12 Tf 50 700 Td (x) Tj ET")
     pages_pdf(at("pages.pdf", None), [f"This is page {i} about item {i * 7919}" for i in range(1, 10001)])
     scan_pdf(at("scan.pdf", "no text layer"))
     shutil.copy(os.path.join(folder, "scan.pdf"), at("copy-of-scan.pdf", "no text layer"))
@@ -150,7 +151,7 @@ def run(options, folder):
                 reasons[name] = line[len(mark):]
     for name, wanted in expected.items():
         reason = reasons.get(name)
-        right = reason is None if wanted is None else reason is not None and wanted in reason
+        right = reason is None if wanted is None else reason is not None and any(part in reason for part in wanted.split("|"))
         print(f"{'ok ' if right else 'BAD'} {name:18} {reason or 'read'}")
         if not right:
             problems.append(name)

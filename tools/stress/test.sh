@@ -14,7 +14,7 @@ run ./pipeline-workers.py --rounds 1 --words 300 --only create,race
 run ./pipeline-faults.py --hold 0 --words 300 --only disk,limit,read,kind,header,nan
 run ./pipeline-signals.py --rounds 6 --words 400 --patience 6
 run ./pipeline-edits.py --rounds 1 --edits 6 --words 200 --overtakings 1
-run ./hostile-files.py --small --timeout 3
+run ./hostile-files.py --small
 run ./long-line.py --bytes 200000000
 suite=../../../shared/data/json-test-suite/test_parsing
 if [ -d "$suite" ]; then run ./json-test-suite.py "$suite"; else echo "json-test-suite: skipped, no $suite"; fi

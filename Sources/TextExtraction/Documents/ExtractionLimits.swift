@@ -11,7 +11,7 @@ public struct ExtractionLimits: Sendable {
     /// Pages, slides or other parts.
     public var pageCount = 100_000
     /// Address space of a tool's process.
-    public var toolByteCount = 400 << 20
+    public var toolByteCount = 320 << 20
     /// How long a file may take.
     public var duration = Duration.seconds(60)
     /// Ends an extraction early; it throws `stopped` then.
