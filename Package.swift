@@ -91,7 +91,7 @@ let package = Package(
         .target(
             name: "EmbeddingPipeline",
             dependencies: [
-                "COpenBLAS", "EmbeddingEngine", "TextExtraction", "Tokenization",
+                "EmbeddingEngine", "TextExtraction", "Tokenization", "Transformer",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),

@@ -1,7 +1,7 @@
 import COpenBLAS
 
-/// The BLAS calls of the forward pass: the one file that knows `cblas_`.
-enum BLAS {
+/// The BLAS calls: the one file that knows `cblas_`.
+package enum BLAS {
     /// Threads are ours; a BLAS that made its own below them would fight for the same cores.
     static let useOneThread: Void = openblas_set_num_threads(1)
 
@@ -43,6 +43,17 @@ enum BLAS {
             CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(length), blasint(headSize),
             blasint(length), 1, probabilities, blasint(length), value, blasint(stride), 0, context,
             blasint(contextStride))
+    }
+
+    /// y `[rows]` ← matrix `[rows, columns]`, rows `stride` apart, · x `[columns]`, on this thread.
+    package static func product(
+        _ matrix: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int,
+        _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
+    ) {
+        _ = useOneThread
+        cblas_sgemv(
+            CblasRowMajor, CblasNoTrans, blasint(rows), blasint(columns), 1, matrix,
+            blasint(stride), x, 1, 0, y, 1)
     }
 
     /// What the library says of itself: version, processor, threading.

@@ -1,7 +1,7 @@
-import COpenBLAS
 import Dispatch
 import Foundation
 import Synchronization
+import Transformer
 
 extension VectorMatrix {
     /// Rows of a block: 12 MB of vectors of 384 elements.
@@ -57,10 +57,9 @@ extension VectorMatrix {
         while start < range.upperBound {
             let end = min(start + Self.blockRowCount, range.upperBound)
             let block = (rows + start * stride).assumingMemoryBound(to: Float.self)
-            // y [rows] ← A [rows, D] · x [D]; the rows of A are a stride apart.
-            cblas_sgemv(
-                CblasRowMajor, CblasNoTrans, blasint(end - start), blasint(header.dimension), 1,
-                block, blasint(stride / 4), query, 1, 0, &scores, 1)
+            BLAS.product(
+                block, stride: stride / 4, rows: end - start, columns: header.dimension, query,
+                into: &scores)
             for i in 0..<end - start where best.takes(scores[i]) {
                 let row = start + i
                 guard chunkID(row) > 0, materials?.contains(materialID(row)) ?? true else {
