@@ -36,6 +36,15 @@ struct WorkerCommand: ParsableCommand {
     }
 
     mutating func run() throws {
+        do {
+            try work()
+        } catch let error as PipelineError {
+            // A signal ends a wait for the lock too, whatever the worker was about to do.
+            guard case .busy = error, Signals.isStopRequested else { throw error }
+        }
+    }
+
+    private func work() throws {
         ReadingOptions.warnOfMissingTools()
         ProcessMemory.keepFlat()
         let logger = try log.logger(default: .info)
