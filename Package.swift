@@ -5,14 +5,24 @@ import PackageDescription
 // are compiled once more as they are, and nobody enters them.
 let isRoot = !Context.packageDirectory.contains("/.build/checkouts/")
 #if arch(x86_64)
-    let fastKernelSettings: [SwiftSetting] =
+    let avx2Settings: [SwiftSetting] =
         isRoot
         ? [
             .define("FUSED_MULTIPLY_ADD"),
             .unsafeFlags(["-Ounchecked", "-Xcc", "-mavx2", "-Xcc", "-mfma"]),
         ] : []
+    let avx512Settings: [SwiftSetting] =
+        isRoot
+        ? avx2Settings + [
+            .define("LONG_VECTORS"),
+            .unsafeFlags([
+                "-Xcc", "-mavx512f", "-Xcc", "-mavx512vl", "-Xcc", "-mavx512dq", "-Xcc",
+                "-mavx512bw",
+            ]),
+        ] : []
 #else
-    let fastKernelSettings: [SwiftSetting] = []
+    let avx2Settings: [SwiftSetting] = []
+    let avx512Settings: [SwiftSetting] = []
 #endif
 
 let package = Package(
@@ -50,15 +60,20 @@ let package = Package(
             dependencies: ["JSON", .product(name: "SystemPackage", package: "swift-system")]),
         .target(name: "CProcessor"),
         .target(name: "Kernels", dependencies: ["CProcessor"]),
-        // The same files (a link), compiled for a newer processor: entered only where it is one.
+        // The same files (links), compiled for newer processors: entered only where they are ones.
         .target(
             name: "KernelsAVX2", dependencies: ["CProcessor"],
             // Generic code, which the linker could give to everyone.
-            exclude: ["References"], swiftSettings: fastKernelSettings),
+            exclude: ["References"], swiftSettings: avx2Settings),
+        .target(
+            name: "KernelsAVX512", dependencies: ["CProcessor"], exclude: ["References"],
+            swiftSettings: avx512Settings),
         .target(name: "Tokenization"),
         .target(
             name: "Transformer",
-            dependencies: ["COpenBLAS", "CProcessor", "Kernels", "KernelsAVX2", "Safetensors"]),
+            dependencies: [
+                "COpenBLAS", "CProcessor", "Kernels", "KernelsAVX2", "KernelsAVX512", "Safetensors",
+            ]),
         .target(
             name: "EmbeddingEngine",
             dependencies: [
@@ -118,7 +133,9 @@ let package = Package(
             ]),
         .testTarget(
             name: "KernelsTests",
-            dependencies: ["Kernels", "KernelsAVX2", "TestSupport", "Transformer"]),
+            dependencies: [
+                "Kernels", "KernelsAVX2", "KernelsAVX512", "TestSupport", "Transformer",
+            ]),
         .testTarget(
             name: "TokenizationTests",
             dependencies: ["EmbeddingEngine", "JSON", "TestSupport", "Tokenization"]),

@@ -33,12 +33,11 @@ public final class Embedder: Sendable {
         /// What a BLAS library built for 64 processors has memory for; it crashes with many more
         /// threads.
         public static let maximumThreadCount = 64
-        /// Enough tokens to compute well, few enough that others do not wait long.
-        public static let standardBatchTokenCount = 512
 
+        /// - Parameter batchTokenCount: see ``Backend/standardBatchTokenCount``.
         public init(
             threadCount: Int = ProcessorCount.available,
-            batchTokenCount: Int = Self.standardBatchTokenCount
+            batchTokenCount: Int = Backend.simd.standardBatchTokenCount
         ) {
             self.threadCount = min(max(1, threadCount), Self.maximumThreadCount)
             self.batchTokenCount = batchTokenCount

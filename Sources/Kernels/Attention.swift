@@ -1,6 +1,6 @@
 /// Scaled dot-product attention of one head over one sequence, of any length and without a mask.
 ///
-/// Vaswani et al. 2017, https://arxiv.org/abs/1706.03762. Six queries at a time: their scores with
+/// Vaswani et al. 2017, https://arxiv.org/abs/1706.03762. A tile's queries at a time: their scores with
 /// all keys stay in the first cache, and no `[L, L]` matrix is ever made.
 ///
 /// Shapes: L tokens, D head size.
@@ -39,17 +39,17 @@ public enum Attention {
         let keys: UnsafeMutablePointer<Float>
         /// `[D / 16, L, 16]`
         let values: UnsafeMutablePointer<Float>
-        /// `[6, L]`, rows of whole panels.
+        /// `[12, L]`, rows of whole panels.
         let scores: UnsafeMutablePointer<Float>
-        /// `[6]`: what each row of the context is multiplied by.
+        /// `[12]`: what each row of the context is multiplied by.
         let shares: UnsafeMutablePointer<Float>
         let narrow: UnsafeMutablePointer<Float>
 
         static func count(length: Int, headSize: Int) -> Int {
             Panels.elementCount(inner: headSize, columns: length)
                 + Panels.elementCount(inner: length, columns: headSize)
-                + Tile.rowCount * Panels.elementCount(inner: 1, columns: length)
-                + laneCount + Linear.scratchCount
+                + Tile.largestRowCount * Panels.elementCount(inner: 1, columns: length)
+                + Panels.width + Linear.scratchCount
         }
 
         @inline(__always)
@@ -57,8 +57,8 @@ public enum Attention {
             keys = base
             values = keys + Panels.elementCount(inner: headSize, columns: length)
             scores = values + Panels.elementCount(inner: length, columns: headSize)
-            shares = scores + Tile.rowCount * Panels.elementCount(inner: 1, columns: length)
-            narrow = shares + laneCount
+            shares = scores + Tile.largestRowCount * Panels.elementCount(inner: 1, columns: length)
+            narrow = shares + Panels.width
         }
     }
 
@@ -85,9 +85,10 @@ public enum Attention {
             weight: scratch.values, inner: head.length, columns: head.size,
             panels: 0..<Panels.count(columns: head.size), rows: 0..<head.length)
         let width = Panels.elementCount(inner: 1, columns: head.length)
+        let tiles = Tile.count(rows: rows.count)
         var row = rows.lowerBound
-        while row < rows.upperBound {
-            let count = min(Tile.rowCount, rows.upperBound - row)
+        for tile in 0..<tiles {
+            let count = (rows.upperBound - row) / (tiles - tile)
             score(head, row, count, scratch, width)
             for i in 0..<count {
                 let total = Softmax.exponentials(
@@ -111,7 +112,7 @@ public enum Attention {
                 RowOperations.scale(
                     target + i * contextStride, by: scratch.shares[i], count: head.size)
             }
-            row += Tile.rowCount
+            row += count
         }
     }
 

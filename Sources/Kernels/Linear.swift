@@ -17,30 +17,32 @@ public enum Linear {
         public var panels: Range<Int>
         /// Which rows of each panel; the others are another product's.
         public var rows: Range<Int>
+        /// What this thread will read after this part, if that is known.
+        public var next: UnsafePointer<Float>?
 
         public init(
             weight: UnsafePointer<Float>, inner: Int, columns: Int, panels: Range<Int>,
-            rows: Range<Int>
+            rows: Range<Int>, next: UnsafePointer<Float>? = nil
         ) {
             self.weight = weight
             self.inner = inner
             self.columns = columns
             self.panels = panels
             self.rows = rows
+            self.next = next
         }
     }
 
     /// The floats of scratch that a product takes.
-    public static var scratchCount: Int { (2 * Tile.rowCount + 1) * Panels.width }
+    public static var scratchCount: Int { (2 * Tile.largestRowCount + 1) * Panels.width }
 
-    /// How far ahead of its use, in floats, memory is asked for that nobody could ask for before: some
-    /// hundred nanoseconds.
-    private static var lead: Int { 1024 }
+    /// The rows of a panel that are used at a time, by all tiles: 24 KB, which the first cache holds.
+    private static var stepRowCount: Int { 384 }
 
     /// A row of zeros at the end of a product's scratch.
     @inline(__always)
     static func zeros(_ scratch: UnsafeMutablePointer<Float>) -> UnsafePointer<Float> {
-        let zeros = scratch + 2 * Tile.rowCount * Panels.width
+        let zeros = scratch + 2 * Tile.largestRowCount * Panels.width
         store(.zero, zeros)
         store(.zero, zeros + laneCount)
         return UnsafePointer(zeros)
@@ -62,44 +64,47 @@ public enum Linear {
         into y: UnsafeMutablePointer<Float>, yStride: Int, scratch: UnsafeMutablePointer<Float>
     ) {
         let zeros = zeros(scratch)
-        let tiles = max(1, (rows + Tile.rowCount - 1) / Tile.rowCount)
-        let stride = (cacheLineByteCount + tiles - 1) / tiles
+        let tiles = Tile.count(rows: rows)
+        let inner = part.rows.count
+        let steps = (inner + stepRowCount - 1) / stepRowCount
+        // While a step is used the next one is asked for, evenly.
+        let aheadStride = (cacheLineByteCount + tiles - 1) / tiles
         for panel in part.panels {
             let weight =
                 part.weight + (panel * part.inner + part.rows.lowerBound) * Panels.width
             let column = panel * Panels.width
-            let isWhole = column + Panels.width <= part.columns
-            // The next panel is asked for while this one is used, evenly; the first just before it is
-            // used.
-            let isCold = panel == part.panels.lowerBound || tiles == 1
-            var ahead = UnsafeRawPointer(weight + (isCold ? Self.lead : part.inner * Panels.width))
-            var aheadStride = isCold ? cacheLineByteCount : stride
-            var row = 0
-            while row < rows {
-                let count = min(Tile.rowCount, rows - row)
-                let target = y + row * yStride + column
-                let start = initial.map { $0 + row * initialStride + column } ?? zeros
-                let startStride = initial == nil ? 0 : initialStride
-                if isWhole {
+            let start = initial.map { $0 + column } ?? zeros
+            let startStride = initial == nil ? 0 : initialStride
+            guard column + Panels.width <= part.columns else {
+                applyNarrow(
+                    x, xStride, rows, weight, inner, start, startStride, activation, y + column,
+                    yStride, columns: part.columns - column, scratch)
+                continue
+            }
+            for step in 0..<steps {
+                let (first, end) = (step * inner / steps, (step + 1) * inner / steps)
+                var ahead = UnsafeRawPointer(
+                    step + 1 < steps
+                        ? weight + end * Panels.width
+                        : panel + 1 < part.panels.upperBound
+                            ? weight + part.inner * Panels.width : part.next ?? weight)
+                var row = 0
+                for tile in 0..<tiles {
+                    // Tiles of about one height: short ones do not fill the multipliers.
+                    let count = (rows - row) / (tiles - tile)
+                    guard count > 0 else { break }
+                    let target = y + row * yStride + column
                     Tile.apply(
-                        x + row * xStride, xStride: xStride, weight, inner: part.rows.count,
-                        initial: start, initialStride: startStride, into: target,
+                        x + row * xStride + first, xStride: xStride,
+                        weight + first * Panels.width, inner: end - first,
+                        initial: step == 0 ? start + row * startStride : UnsafePointer(target),
+                        initialStride: step == 0 ? startStride : yStride, into: target,
                         yStride: yStride, rows: count, ahead: ahead, aheadStride: aheadStride)
-                    if activation == .gelu {
+                    if activation == .gelu, step + 1 == steps {
                         GELU.apply(target, stride: yStride, rows: count, width: Panels.width)
                     }
-                } else {
-                    applyNarrow(
-                        x + row * xStride, xStride, weight, part.rows.count, start,
-                        startStride, activation, target, yStride, rows: count,
-                        columns: part.columns - column, scratch)
-                }
-                row += Tile.rowCount
-                if isCold, row == Tile.rowCount {
-                    ahead = UnsafeRawPointer(weight + part.inner * Panels.width)
-                    aheadStride = stride
-                } else {
-                    ahead += part.rows.count * aheadStride
+                    ahead += (end - first) * aheadStride
+                    row += count
                 }
             }
         }
@@ -107,26 +112,30 @@ public enum Linear {
 
     /// The same for a panel with columns that y does not have, through `scratch`.
     private static func applyNarrow(
-        _ x: UnsafePointer<Float>, _ xStride: Int, _ weight: UnsafePointer<Float>, _ inner: Int,
-        _ initial: UnsafePointer<Float>, _ initialStride: Int, _ activation: Activation,
-        _ y: UnsafeMutablePointer<Float>, _ yStride: Int, rows: Int, columns: Int,
+        _ x: UnsafePointer<Float>, _ xStride: Int, _ rows: Int, _ weight: UnsafePointer<Float>,
+        _ inner: Int, _ initial: UnsafePointer<Float>, _ initialStride: Int,
+        _ activation: Activation, _ y: UnsafeMutablePointer<Float>, _ yStride: Int, columns: Int,
         _ scratch: UnsafeMutablePointer<Float>
     ) {
         let start = scratch + Tile.rowCount * Panels.width
-        start.update(repeating: 0, count: Tile.rowCount * Panels.width)
-        for row in 0..<rows {
-            let source = initial + row * initialStride
-            (start + row * Panels.width).update(from: source, count: columns)
-        }
-        Tile.apply(
-            x, xStride: xStride, weight, inner: inner, initial: start,
-            initialStride: Panels.width, into: scratch, yStride: Panels.width, rows: rows,
-            ahead: x, aheadStride: 0)
-        if activation == .gelu {
-            GELU.apply(scratch, stride: Panels.width, rows: rows, width: Panels.width)
-        }
-        for row in 0..<rows {
-            for i in 0..<columns { y[row * yStride + i] = scratch[row * Panels.width + i] }
+        for row in stride(from: 0, to: rows, by: Tile.rowCount) {
+            let count = min(Tile.rowCount, rows - row)
+            start.update(repeating: 0, count: Tile.rowCount * Panels.width)
+            for i in 0..<count {
+                (start + i * Panels.width).update(
+                    from: initial + (row + i) * initialStride, count: columns)
+            }
+            let x = x + row * xStride
+            Tile.apply(
+                x, xStride: xStride, weight, inner: inner, initial: start,
+                initialStride: Panels.width, into: scratch, yStride: Panels.width, rows: count,
+                ahead: x, aheadStride: 0)
+            if activation == .gelu {
+                GELU.apply(scratch, stride: Panels.width, rows: count, width: Panels.width)
+            }
+            for i in 0..<count {
+                (y + (row + i) * yStride).update(from: scratch + i * Panels.width, count: columns)
+            }
         }
     }
 }

@@ -1,9 +1,15 @@
 /// How fast a core multiplies and adds when nothing else holds it up: what a product's rate is
 /// compared with.
 public enum PeakRate {
+    #if LONG_VECTORS
+        private typealias Longest = PanelRow
+    #else
+        private typealias Longest = Vector
+    #endif
+
     /// Floating-point operations of one round of ``run(rounds:start:)``: 12 vectors, two operations
     /// an element.
-    public static var operationsPerRound: Int { 12 * laneCount * 2 }
+    public static var operationsPerRound: Int { 12 * Longest.scalarCount * 2 }
 
     /// Runs multiply-adds on 12 vectors in registers, each waiting for its own last one only.
     ///
@@ -11,8 +17,8 @@ public enum PeakRate {
     /// - Returns: a number that depends on all of them.
     @inline(never)
     public static func run(rounds: Int, start: Float) -> Float {
-        let x = Vector(repeating: 0.999)
-        let w = Vector(repeating: start)
+        let x = Longest(repeating: 0.999)
+        let w = Longest(repeating: start)
         var (a, b, c, d) = (w, w, w, w)
         var (e, f, g, h) = (w, w, w, w)
         var (i, j, k, l) = (w, w, w, w)
@@ -30,6 +36,6 @@ public enum PeakRate {
             k = multiplyAdd(w, k, x)
             l = multiplyAdd(w, l, x)
         }
-        return sum(((a + b) + (c + d)) + ((e + f) + (g + h)) + ((i + j) + (k + l)))
+        return (((a + b) + (c + d)) + ((e + f) + (g + h)) + ((i + j) + (k + l))).sum()
     }
 }

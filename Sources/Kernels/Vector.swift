@@ -1,7 +1,9 @@
 /// The vector of the kernels: one AVX register, two of SSE or NEON.
 typealias Vector = SIMD8<Float>
 
-/// A row of a panel: 16 floats.
+/// A row of a panel, a cache line: one AVX-512 register, two of AVX.
+typealias PanelRow = SIMD16<Float>
+
 @inline(__always)
 var cacheLineByteCount: Int { 64 }
 
@@ -16,6 +18,16 @@ func load(_ pointer: UnsafePointer<Float>) -> Vector {
 @inline(__always)
 func store(_ vector: Vector, _ pointer: UnsafeMutablePointer<Float>) {
     UnsafeMutableRawPointer(pointer).storeBytes(of: vector, as: Vector.self)
+}
+
+@inline(__always)
+func loadRow(_ pointer: UnsafePointer<Float>) -> PanelRow {
+    UnsafeRawPointer(pointer).loadUnaligned(as: PanelRow.self)
+}
+
+@inline(__always)
+func storeRow(_ row: PanelRow, _ pointer: UnsafeMutablePointer<Float>) {
+    UnsafeMutableRawPointer(pointer).storeBytes(of: row, as: PanelRow.self)
 }
 
 /// The first `count` lanes from memory, the others 0.
@@ -50,7 +62,7 @@ func largest(_ v: Vector) -> Float {
 /// sum + x · w, rounded once where the target has a fused instruction and twice where it would be a
 /// function call.
 @inline(__always)
-func multiplyAdd(_ sum: Vector, _ x: Vector, _ w: Vector) -> Vector {
+func multiplyAdd<V: SIMD<Float>>(_ sum: V, _ x: V, _ w: V) -> V {
     #if FUSED_MULTIPLY_ADD
         sum.addingProduct(x, w)
     #else

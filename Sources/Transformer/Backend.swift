@@ -20,4 +20,6 @@ public enum Backend: String, Sendable, CaseIterable {
 public enum ProcessorFeatures {
     /// AVX2 and fused multiply-add.
     public static let hasAVX2 = processor_has_avx2_fma()
+    /// AVX-512: F, VL, DQ and BW.
+    public static let hasAVX512 = processor_has_avx512()
 }

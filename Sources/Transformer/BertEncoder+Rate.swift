@@ -79,7 +79,7 @@ extension BertEncoder {
             let (whole, part) = (ContinuousClock.now - start).components
             let elapsed = Double(whole) + Double(part) * 1e-18
             guard elapsed < seconds, sum.isFinite else {
-                return Double(total * PeakRate.operationsPerRound) / elapsed * 1e-9
+                return Double(total * KernelSet.best.peakOperations) / elapsed * 1e-9
             }
         }
     }

@@ -48,10 +48,16 @@ public struct BertEncoder: Sendable {
                 configuration, weights, pooling: pooling, backend: backend, kernels: kernels)
     }
 
-    /// The same model on the `simd` backend with the kernels that every processor runs.
-    package func onPortableKernels() -> BertEncoder {
-        BertEncoder(
-            configuration, weights, pooling: pooling, backend: .simd, kernels: .portable)
+    /// The same model on the `simd` backend with each set of kernels that this processor runs, by
+    /// name, the fastest first.
+    package func onAllKernels() -> [(name: String, encoder: BertEncoder)] {
+        KernelSet.here.map {
+            (
+                $0.name,
+                BertEncoder(
+                    configuration, weights, pooling: pooling, backend: .simd, kernels: $0)
+            )
+        }
     }
 
     /// The alignment of sequences with which each row of a product has the same bits whatever else

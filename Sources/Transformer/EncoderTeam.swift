@@ -10,14 +10,15 @@ import Synchronization
 /// Threads that compute one batch together: one leads it through the forward pass, others help with
 /// the parts of each stage.
 ///
-/// Helpers may come at any time, or never: whoever is free takes the next part, and the leader goes
+/// Helpers may come at any time, or never: whoever is free takes the next part, the leader from the
+/// front and helpers from the back, so that each goes through neighbouring parts; and the leader goes
 /// on when all parts of a stage are done. While the batch lasts helpers wait awake, since a stage is
 /// shorter than a thread takes to wake up.
 // Sendable: `body` is written while no part of a stage can be claimed, and read after a claim.
 public final class EncoderTeam: @unchecked Sendable {
     /// The threads that may take part, the leader among them.
     public let memberCount: Int
-    /// The stage (32 bits), its parts (16) and the next part (16).
+    /// The stage (32 bits), the end of the parts that nobody took (16) and their start (16).
     private let board = Atomic<UInt64>(0)
     /// Parts of the stage that are not done.
     private let unfinished = Atomic<Int>(0)
@@ -41,7 +42,7 @@ public final class EncoderTeam: @unchecked Sendable {
             unfinished.store(count, ordering: .relaxed)
             let stage = (board.load(ordering: .relaxed) >> 32) &+ 1
             board.store(stage << 32 | UInt64(count) << 16, ordering: .releasing)
-            while let part = claim() { work(on: part, scratch) }
+            while let part = claim(isLeader: true) { work(on: part, scratch) }
             var spins = 0
             while unfinished.load(ordering: .acquiring) > 0 { Self.wait(&spins) }
             self.body = { _, _ in }
@@ -52,7 +53,7 @@ public final class EncoderTeam: @unchecked Sendable {
     public func help(_ workspace: EncoderWorkspace) {
         var spins = 0
         while !isOver.load(ordering: .acquiring) {
-            if let part = claim() {
+            if let part = claim(isLeader: false) {
                 work(on: part, workspace.scratch)
                 spins = 0
             } else {
@@ -64,14 +65,15 @@ public final class EncoderTeam: @unchecked Sendable {
     /// The batch is done: helpers leave.
     public func finish() { isOver.store(true, ordering: .releasing) }
 
-    private func claim() -> Int? {
+    private func claim(isLeader: Bool) -> Int? {
         var seen = board.load(ordering: .acquiring)
         while true {
-            let next = seen & 0xFFFF
-            guard next < (seen >> 16) & 0xFFFF else { return nil }
+            let (start, end) = (seen & 0xFFFF, (seen >> 16) & 0xFFFF)
+            guard start < end else { return nil }
             let (isMine, now) = board.weakCompareExchange(
-                expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing)
-            if isMine { return Int(next) }
+                expected: seen, desired: isLeader ? seen + 1 : seen - (1 << 16),
+                ordering: .acquiringAndReleasing)
+            if isMine { return Int(isLeader ? start : end - 1) }
             seen = now
         }
     }

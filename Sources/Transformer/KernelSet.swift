@@ -1,5 +1,6 @@
 import Kernels
 import KernelsAVX2
+import KernelsAVX512
 
 /// The kernels of the `simd` backend, as compiled for one kind of processor.
 ///
@@ -44,9 +45,16 @@ struct KernelSet: Sendable {
     let softmax: @Sendable (_ x: Rows, _ rows: Int, _ width: Int) -> Void
     /// Multiply-adds in registers; see `PeakRate.run`.
     let peak: @Sendable (_ rounds: Int, _ start: Float) -> Float
+    /// Floating-point operations of one of its rounds.
+    let peakOperations: Int
 
-    /// The fastest that this processor runs.
-    static let best = ProcessorFeatures.hasAVX2 ? avx2 ?? portable : portable
+    /// Those that this processor runs, the fastest first.
+    static let here = [
+        ProcessorFeatures.hasAVX512 ? avx512 : nil, ProcessorFeatures.hasAVX2 ? avx2 : nil,
+        portable,
+    ].compactMap(\.self)
+
+    static var best: KernelSet { here[0] }
 
     /// For every processor that the package is compiled for.
     static let portable = KernelSet(
@@ -73,7 +81,8 @@ struct KernelSet: Sendable {
         },
         gelu: { Kernels.GELU.apply($0, bias: $1, rows: $2, width: $3) },
         softmax: { Kernels.Softmax.apply($0, rows: $1, width: $2) },
-        peak: { Kernels.PeakRate.run(rounds: $0, start: $1) })
+        peak: { Kernels.PeakRate.run(rounds: $0, start: $1) },
+        peakOperations: Kernels.PeakRate.operationsPerRound)
 
     /// For processors with AVX2 and fused multiply-add; nil where the package is compiled without.
     static let avx2: KernelSet? = {
@@ -85,7 +94,7 @@ struct KernelSet: Sendable {
                     x, xStride: xStride, rows: rows,
                     .init(
                         weight: part.weight, inner: part.inner, columns: part.columns,
-                        panels: part.panels, rows: part.rows), initial: initial,
+                        panels: part.panels, rows: part.rows, next: part.next), initial: initial,
                     initialStride: initialStride, activation: isGELU ? .gelu : .identity, into: y,
                     yStride: yStride, scratch: scratch)
             },
@@ -107,6 +116,43 @@ struct KernelSet: Sendable {
             },
             gelu: { KernelsAVX2.GELU.apply($0, bias: $1, rows: $2, width: $3) },
             softmax: { KernelsAVX2.Softmax.apply($0, rows: $1, width: $2) },
-            peak: { KernelsAVX2.PeakRate.run(rounds: $0, start: $1) })
+            peak: { KernelsAVX2.PeakRate.run(rounds: $0, start: $1) },
+            peakOperations: KernelsAVX2.PeakRate.operationsPerRound)
+    }()
+
+    /// For processors with AVX-512; nil where the package is compiled without.
+    static let avx512: KernelSet? = {
+        guard KernelsAVX512.Instructions.areFused else { return nil }
+        return KernelSet(
+            name: "AVX-512",
+            linear: { x, xStride, rows, part, initial, initialStride, isGELU, y, yStride, scratch in
+                KernelsAVX512.Linear.apply(
+                    x, xStride: xStride, rows: rows,
+                    .init(
+                        weight: part.weight, inner: part.inner, columns: part.columns,
+                        panels: part.panels, rows: part.rows, next: part.next), initial: initial,
+                    initialStride: initialStride, activation: isGELU ? .gelu : .identity, into: y,
+                    yStride: yStride, scratch: scratch)
+            },
+            attention: { head, rows, scratch, context, contextStride, probabilities in
+                KernelsAVX512.Attention.apply(
+                    .init(
+                        query: head.query, key: head.key, value: head.value, stride: head.stride,
+                        length: head.length, size: head.size), rows: rows, scratch: scratch,
+                    into: context, contextStride: contextStride, probabilities: probabilities)
+            },
+            residualNorm: { x, bias, residual, gain, shift, epsilon, rows, width in
+                KernelsAVX512.LayerNorm.apply(
+                    x, bias: bias, residual: residual, gain: gain, shift: shift, epsilon: epsilon,
+                    rows: rows, width: width)
+            },
+            norm: { x, gain, shift, epsilon, rows, width in
+                KernelsAVX512.LayerNorm.apply(
+                    x, gain: gain, shift: shift, epsilon: epsilon, rows: rows, width: width)
+            },
+            gelu: { KernelsAVX512.GELU.apply($0, bias: $1, rows: $2, width: $3) },
+            softmax: { KernelsAVX512.Softmax.apply($0, rows: $1, width: $2) },
+            peak: { KernelsAVX512.PeakRate.run(rounds: $0, start: $1) },
+            peakOperations: KernelsAVX512.PeakRate.operationsPerRound)
     }()
 }

@@ -13,6 +13,9 @@ public struct PackedMatrix {
 
     public var panelCount: Int { Panels.count(columns: columns) }
 
+    /// Where a panel begins.
+    func panel(_ index: Int) -> UnsafePointer<Float> { elements + index * inner * Panels.width }
+
     public init(_ elements: UnsafePointer<Float>, inner: Int, columns: Int) {
         self.elements = elements
         self.inner = inner

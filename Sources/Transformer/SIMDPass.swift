@@ -95,28 +95,33 @@ struct SIMDPass {
             run(blocks.count) { part, scratch in
                 let rows = blocks[part]
                 addAttention(rows, layer, scratch)
-                profile.measure(.feedForward) { feedForwardInChunks(rows, layer, scratch) }
+                profile.measure(.feedForward) {
+                    feedForwardInChunks(
+                        rows, layer, scratch,
+                        next: index + 1 < layers.count ? layers[index + 1].qkvWeight : nil)
+                }
                 normalizeOutput(rows, layer)
                 if index + 1 < layers.count { project(rows, layers[index + 1], scratch) }
             }
         }
     }
 
-    /// Blocks of rows of about one size, of whole tiles but the last, as many for each thread.
+    /// Blocks of rows of about one size, as many for each thread.
     private func blocks() -> [Range<Int>] {
-        let tile = 6
-        let tiles = (tokens + tile - 1) / tile
         let least = (tokens + Self.blockRowCount - 1) / Self.blockRowCount
         let members = team.memberCount
-        let count = min(tiles, (least + members - 1) / members * members)
+        let count = (least + members - 1) / members * members
         return (0..<count).map { n in
-            n * tiles / count * tile..<min((n + 1) * tiles / count * tile, tokens)
+            n * tokens / count..<(n + 1) * tokens / count
         }
     }
 
     /// hidden ← GELU(projected W₁ᵀ + b₁) W₂ᵀ
+    ///
+    /// - Parameter next: the weights of the next product.
     private func feedForwardInChunks(
-        _ rows: Range<Int>, _ layer: BertWeights.Layer, _ scratch: EncoderScratch
+        _ rows: Range<Int>, _ layer: BertWeights.Layer, _ scratch: EncoderScratch,
+        next: PackedMatrix?
     ) {
         let between = scratch.intermediate.pointer
         let output = hidden + rows.lowerBound * width
@@ -128,10 +133,17 @@ struct SIMDPass {
             // The chunk's first column stands at the start of `between`.
             kernels.linear(
                 projected + rows.lowerBound * width, width, rows.count,
-                part(layer.intermediateWeight, panels), layer.intermediateBias, 0, true,
+                part(
+                    layer.intermediateWeight, panels,
+                    next: layer.outputWeight.elements + start * Panels.width),
+                layer.intermediateBias, 0, true,
                 between - start, chunkWidth, scratch.narrow.pointer)
             kernels.linear(
-                between, chunkWidth, rows.count, part(layer.outputWeight, rows: chunk),
+                between, chunkWidth, rows.count,
+                part(
+                    layer.outputWeight, rows: chunk,
+                    next: chunk.upperBound < inner
+                        ? layer.intermediateWeight.panel(panels.upperBound) : next?.elements),
                 start == 0 ? nil : UnsafePointer(output), width, false, output, width,
                 scratch.narrow.pointer)
         }
@@ -145,14 +157,18 @@ struct SIMDPass {
         tap?.see(.hidden(0), tokens, width, hidden)
         for (index, layer) in encoder.weights.layers.enumerated() {
             profile.measure(.qkv) {
-                multiply(hidden, layer.qkvWeight, layer.qkvBias, into: qkv)
+                multiply(
+                    hidden, layer.qkvWeight, layer.qkvBias, into: qkv,
+                    next: layer.attentionOutputWeight)
             }
             tap?.see(.qkv(layer: index), tokens, 3 * width, qkv)
             profile.measure(.attention) {
                 if let tap { attend(tap, layer: index) } else { attend() }
             }
             profile.measure(.attentionOutput) {
-                multiply(context, layer.attentionOutputWeight, nil, into: projected)
+                multiply(
+                    context, layer.attentionOutputWeight, nil, into: projected,
+                    next: layer.intermediateWeight)
             }
             normalizeAttention(all, layer)
             tap?.see(.attentionOutput(layer: index), tokens, width, projected)
@@ -160,9 +176,12 @@ struct SIMDPass {
             profile.measure(.feedForward) {
                 multiply(
                     projected, layer.intermediateWeight, layer.intermediateBias, isGELU: true,
-                    into: between)
+                    into: between, next: layer.outputWeight)
                 tap?.see(.intermediate(layer: index), tokens, inner, between)
-                multiply(between, layer.outputWeight, nil, into: hidden)
+                let layers = encoder.weights.layers
+                multiply(
+                    between, layer.outputWeight, nil, into: hidden,
+                    next: index + 1 < layers.count ? layers[index + 1].qkvWeight : nil)
             }
             normalizeOutput(all, layer)
             tap?.see(.hidden(index + 1), tokens, width, hidden)
@@ -170,21 +189,36 @@ struct SIMDPass {
     }
 
     /// y ← x Wᵀ + bias, the panels divided among the threads
+    ///
+    /// - Parameter next: the weights of the next product.
     private func multiply(
         _ x: UnsafeMutablePointer<Float>, _ weight: PackedMatrix,
-        _ bias: UnsafePointer<Float>?, isGELU: Bool = false, into y: UnsafeMutablePointer<Float>
+        _ bias: UnsafePointer<Float>?, isGELU: Bool = false, into y: UnsafeMutablePointer<Float>,
+        next: PackedMatrix?
     ) {
         let parts = divide(weight.panelCount)
         run(parts.count) { n, scratch in
+            // Halfway the leader, from the front, meets a helper, from the back: each then begins with
+            // the next weights.
+            let following: UnsafePointer<Float>? =
+                if parts.count == 1 || n + 1 == parts.count / 2 {
+                    next?.elements
+                } else if n + 1 < parts.count / 2 {
+                    nil
+                } else if n == parts.count / 2 {
+                    next.map { $0.panel(divide($0.panelCount).last?.lowerBound ?? 0) }
+                } else {
+                    weight.panel(parts[n - 1].lowerBound)
+                }
             kernels.linear(
-                x, weight.inner, tokens, part(weight, parts[n]), bias, 0,
+                x, weight.inner, tokens, part(weight, parts[n], next: following), bias, 0,
                 isGELU, y, weight.columns, scratch.narrow.pointer)
         }
     }
 
     /// Ranges of about one size: some for each thread, so that one that comes late takes fewer.
     private func divide(_ count: Int) -> [Range<Int>] {
-        let parts = team.memberCount > 1 ? min(count, 2 * team.memberCount) : 1
+        let parts = team.memberCount > 1 ? min(count, 4 * team.memberCount) : 1
         return (0..<parts).map { $0 * count / parts..<($0 + 1) * count / parts }
     }
 
@@ -201,11 +235,12 @@ struct SIMDPass {
     }
 
     private func part(
-        _ weight: PackedMatrix, _ panels: Range<Int>? = nil, rows: Range<Int>? = nil
+        _ weight: PackedMatrix, _ panels: Range<Int>? = nil, rows: Range<Int>? = nil,
+        next: UnsafePointer<Float>? = nil
     ) -> Linear.Part {
         Linear.Part(
             weight: weight.elements, inner: weight.inner, columns: weight.columns,
-            panels: panels ?? 0..<weight.panelCount, rows: rows ?? 0..<weight.inner)
+            panels: panels ?? 0..<weight.panelCount, rows: rows ?? 0..<weight.inner, next: next)
     }
 
     /// hidden ← LN(word + token type + position)
@@ -231,7 +266,8 @@ struct SIMDPass {
     ) {
         profile.measure(.qkv) {
             kernels.linear(
-                hidden + rows.lowerBound * width, width, rows.count, part(layer.qkvWeight),
+                hidden + rows.lowerBound * width, width, rows.count,
+                part(layer.qkvWeight, next: layer.attentionOutputWeight.elements),
                 layer.qkvBias, 0, false, qkv + rows.lowerBound * 3 * width, 3 * width,
                 scratch.narrow.pointer)
         }
@@ -285,7 +321,8 @@ struct SIMDPass {
         profile.measure(.attentionOutput) {
             kernels.linear(
                 context + rows.lowerBound * width, width, rows.count,
-                part(layer.attentionOutputWeight), nil, 0, false,
+                part(layer.attentionOutputWeight, next: layer.intermediateWeight.elements),
+                nil, 0, false,
                 projected + rows.lowerBound * width, width, scratch.narrow.pointer)
         }
         normalizeAttention(rows, layer)

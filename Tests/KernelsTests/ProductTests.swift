@@ -1,14 +1,16 @@
 import Foundation
 import Kernels
 import KernelsAVX2
+import KernelsAVX512
 import TestSupport
 import Testing
 import Transformer
 
-/// Sizes around a tile's 6 rows, a panel's 16 columns and a vector's 8 lanes.
-private let rowCounts = [0, 1, 3, 4, 5, 6, 7, 11, 12, 13]
+/// Sizes around a tile's 6 or 12 rows, a panel's 16 columns, a vector's 8 lanes, and the 384 rows of a
+/// panel that are used at a time.
+private let rowCounts = Array(0...13) + [24, 25]
 private let columnCounts = [1, 8, 15, 16, 17, 40]
-private let innerCounts = [1, 7, 33]
+private let innerCounts = [1, 7, 33, 385]
 
 private func random(_ count: Int, seed: UInt64) -> [Float] {
     var generator = SeededGenerator(seed: seed)
@@ -17,9 +19,12 @@ private func random(_ count: Int, seed: UInt64) -> [Float] {
 
 /// The kernels that this processor can run.
 enum CompiledKernels: CaseIterable {
-    case portable, avx2
+    case portable, avx2, avx512
 
-    static var here: [CompiledKernels] { ProcessorFeatures.hasAVX2 ? allCases : [.portable] }
+    static var here: [CompiledKernels] {
+        ProcessorFeatures.hasAVX512
+            ? allCases : ProcessorFeatures.hasAVX2 ? [.portable, .avx2] : [.portable]
+    }
 
     /// y ← [GELU](bias + x · weight), weight `[columns, inner]`, in two parts of `inner` where `split` is
     /// within it.
@@ -63,6 +68,14 @@ enum CompiledKernels: CaseIterable {
                                     rows: part), initial: initial, initialStride: initialStride,
                                 activation: isGELU && isLast ? .gelu : .identity, into: y,
                                 yStride: stride, scratch: &scratch)
+                        case .avx512:
+                            KernelsAVX512.Linear.apply(
+                                x, xStride: inner, rows: rows,
+                                .init(
+                                    weight: packed, inner: inner, columns: columns, panels: panels,
+                                    rows: part), initial: initial, initialStride: initialStride,
+                                activation: isGELU && isLast ? .gelu : .identity, into: y,
+                                yStride: stride, scratch: &scratch)
                         }
                     }
                 }
@@ -96,6 +109,12 @@ enum CompiledKernels: CaseIterable {
                     into: &context, contextStride: size, probabilities: &probabilities)
             case .avx2:
                 KernelsAVX2.Attention.apply(
+                    .init(
+                        query: q, key: q + size, value: q + 2 * size, stride: 3 * size,
+                        length: length, size: size), rows: rows, scratch: &scratch,
+                    into: &context, contextStride: size, probabilities: &probabilities)
+            case .avx512:
+                KernelsAVX512.Attention.apply(
                     .init(
                         query: q, key: q + size, value: q + 2 * size, stride: 3 * size,
                         length: length, size: size), rows: rows, scratch: &scratch,
@@ -141,11 +160,11 @@ enum CompiledKernels: CaseIterable {
         let (inner, columns) = (37, 24)
         let weight = random(columns * inner, seed: 4)
         let bias = random(columns, seed: 5)
-        let x = random(13 * inner, seed: 6)
+        let x = random(25 * inner, seed: 6)
         let together = kernels.product(
-            x, weight, bias: bias, rows: 13, inner: inner, columns: columns)
-        for row in 0..<13 {
-            for count in 1...(13 - row) {
+            x, weight, bias: bias, rows: 25, inner: inner, columns: columns)
+        for row in 0..<25 {
+            for count in 1...(25 - row) {
                 let part = Array(x[(row * inner)..<((row + count) * inner)])
                 let some = kernels.product(
                     part, weight, bias: bias, rows: count, inner: inner, columns: columns)
@@ -156,7 +175,7 @@ enum CompiledKernels: CaseIterable {
         }
         for split in [1, 8, 20, 36] {
             let cut = kernels.product(
-                x, weight, bias: bias, rows: 13, inner: inner, columns: columns, split: split)
+                x, weight, bias: bias, rows: 25, inner: inner, columns: columns, split: split)
             #expect(cut.map(\.bitPattern) == together.map(\.bitPattern))
         }
     }
@@ -224,6 +243,41 @@ enum CompiledKernels: CaseIterable {
         qkv[3 * 3 * size] = .nan
         let context = kernels.attention(qkv, length: length, size: size, rows: 0..<length).context
         #expect(context[(3 * size)..<(4 * size)].allSatisfy { $0.isNaN })
+    }
+
+    /// One library may be embedded on several machines.
+    @Test func longVectorsGiveTheBitsOfShortOnes() throws {
+        guard ProcessorFeatures.hasAVX512 else { return }
+        let (rows, inner, columns) = (29, 400, 40)
+        let x = random(rows * inner, seed: 11)
+        let weight = random(columns * inner, seed: 12)
+        let bias = random(columns, seed: 13)
+        func bits(_ kernels: CompiledKernels, isGELU: Bool) -> [UInt32] {
+            kernels.product(
+                x, weight, bias: bias, rows: rows, inner: inner, columns: columns, isGELU: isGELU
+            ).map(\.bitPattern)
+        }
+        for isGELU in [false, true] {
+            #expect(bits(.avx512, isGELU: isGELU) == bits(.avx2, isGELU: isGELU))
+        }
+        for length in [1, 12, 13, 50] {
+            let qkv = random(length * 3 * 32, seed: 14)
+            let (long, short) = (CompiledKernels.avx512, CompiledKernels.avx2)
+            let a = long.attention(qkv, length: length, size: 32, rows: 0..<length)
+            let b = short.attention(qkv, length: length, size: 32, rows: 0..<length)
+            #expect(a.context.map(\.bitPattern) == b.context.map(\.bitPattern))
+            #expect(a.probabilities.map(\.bitPattern) == b.probabilities.map(\.bitPattern))
+        }
+        let zero = [Float](repeating: 0, count: 1000)
+        let gain = random(1000, seed: 15)
+        var (a, b) = (gain, gain)
+        KernelsAVX512.LayerNorm.apply(
+            &a, bias: zero, residual: zero, gain: gain, shift: zero, epsilon: 1e-12, rows: 1,
+            width: 1000)
+        KernelsAVX2.LayerNorm.apply(
+            &b, bias: zero, residual: zero, gain: gain, shift: zero, epsilon: 1e-12, rows: 1,
+            width: 1000)
+        #expect(a.map(\.bitPattern) == b.map(\.bitPattern))
     }
 
     /// The same functions, rounded once or twice.

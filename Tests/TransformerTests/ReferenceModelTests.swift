@@ -27,6 +27,27 @@ struct ReferenceModelTests {
         #expect(largest < Self.tolerance)
     }
 
+    /// Whatever processor the tests run on, the kernels for older ones are tested too.
+    @Test func vectorsOfAllKernelsEqualTheReferences() throws {
+        let cases = try ReferenceCase.read(TestFiles.fixture("reference.jsonl"))
+        let model = try RealModel.embedder.get().model
+        for (name, encoder) in model.encoder.onAllKernels()
+        where Build.isOptimized || name != "portable vectors" {
+            for expected in cases where expected.ids.count <= 256 {
+                var batch = PackedBatch()
+                batch.append(expected.ids)
+                var vector = [Float](repeating: .nan, count: encoder.configuration.hiddenSize)
+                try vector.withUnsafeMutableBufferPointer {
+                    try encoder.forward(
+                        batch, workspace: EncoderWorkspace(), normalize: true, into: $0)
+                }
+                let reference = try #require(expected.vector)
+                #expect(
+                    zip(vector, reference).allSatisfy { abs($0 - $1) < Self.tolerance }, "\(name)")
+            }
+        }
+    }
+
     static let embeddings = TestFiles.shared("reference/embeddings.jsonl")
 
     @Test(

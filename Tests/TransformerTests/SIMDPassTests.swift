@@ -86,23 +86,29 @@ private func bits(
             try bits(encoder, texts).map { $0.map { Float(bitPattern: $0) } }
         }
         let expected = try vectors(encoder)
-        for other in [encoder.on(.openblas), encoder.onPortableKernels()] {
+        for other in [encoder.on(.openblas)] + encoder.onAllKernels().map(\.encoder) {
             for (a, b) in zip(expected, try vectors(other)) {
                 #expect(zip(a, b).allSatisfy { abs($0 - $1) < 1e-6 })
             }
         }
     }
 
-    /// The portable kernels keep the promise too.
-    @Test func portableKernelsGiveTheSameBitsInAnyBatch() throws {
-        let encoder = encoder.onPortableKernels()
+    /// All kernels keep the promise, and those for newer processors give one another's bits: a library
+    /// may be embedded by several machines.
+    @Test func allKernelsGiveTheSameBitsInAnyBatch() throws {
         var generator = SeededGenerator(seed: 13)
         let texts = sequences(20, &generator)
-        let together = try bits(encoder, texts)
-        for (text, expected) in zip(texts, together) {
-            let alone = try bits(encoder, [text])[0]
-            #expect(alone == expected)
+        var all: [String: [[UInt32]]] = [:]
+        for (name, encoder) in encoder.onAllKernels() {
+            let together = try bits(encoder, texts)
+            for (text, expected) in zip(texts, together) {
+                let alone = try bits(encoder, [text])[0]
+                #expect(alone == expected, "\(name)")
+            }
+            all[name] = together
         }
+        #expect(all["portable vectors"] != nil)
+        #expect(all["AVX-512"] == nil || all["AVX-512"] == all["AVX2, FMA"])
     }
 
     @Test func aProfileCountsEveryStage() throws {

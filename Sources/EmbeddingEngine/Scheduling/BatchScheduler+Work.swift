@@ -1,7 +1,7 @@
 extension BatchScheduler {
     package struct Limits: Sendable, Equatable {
         /// The tokens of a batch; a longer single text is a batch of its own.
-        package var batchTokenCount = 512
+        package var batchTokenCount = 128
         /// The tokens of a batch that carries the last texts of a short job: enough to compute well,
         /// and soon done.
         package var shortBatchTokenCount = 128

@@ -24,11 +24,10 @@ public enum Tuner {
             AddressSpace.hasRoom(for: AddressSpace.byteCountPerWorker($0))
         }
         let rates = model.encoder.layerRates(backends, tokens: 96, turns: 5)
+        let backend = fastest(rates, margin: ProcessorFeatures.hasAVX2 ? 1.5 : 1.1)
         return Tuning(
-            backend: fastest(rates, margin: ProcessorFeatures.hasAVX2 ? 1.5 : 1.1),
-            threadCount: ProcessorCount.available,
-            batchTokenCount: Embedder.Configuration.standardBatchTokenCount, basis: .trial,
-            rates: rates)
+            backend: backend, threadCount: ProcessorCount.available,
+            batchTokenCount: backend.standardBatchTokenCount, basis: .trial, rates: rates)
     }
 
     /// The fastest backend.

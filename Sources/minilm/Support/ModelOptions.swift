@@ -72,7 +72,7 @@ struct ComputeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Tokens of a batch. Default: $MINILM_MAX_BATCH_TOKENS, else what `minilm tune` found, else 512.",
+            "Tokens of a batch. Default: $MINILM_MAX_BATCH_TOKENS, else what `minilm tune` found, else 128 with simd and 512 with openblas.",
             valueName: "count"))
     var maxBatchTokens: Int?
 
@@ -129,9 +129,13 @@ struct ComputeOptions: ParsableArguments {
         var model = try EmbeddingModel(path: path)
         if let backend = try chosenBackend() {
             model = model.on(backend)
+            configuration.batchTokenCount = backend.standardBatchTokenCount
         } else {
             var tuning = Tuner.tuning(model)
-            if isReproducible { tuning.backend = .simd }
+            if isReproducible, tuning.backend != .simd {
+                tuning.backend = .simd
+                tuning.batchTokenCount = Transformer.Backend.simd.standardBatchTokenCount
+            }
             model = model.on(tuning.backend)
             configuration.threadCount = tuning.threadCount
             configuration.batchTokenCount = tuning.batchTokenCount

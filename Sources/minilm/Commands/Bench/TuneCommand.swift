@@ -71,10 +71,17 @@ struct TuneCommand: ParsableCommand {
             }
         }
         try consider(
-            [best] + Backend.allCases.filter { $0 != best.backend }.map { best.with(backend: $0) })
+            [best]
+                + Backend.allCases.filter { $0 != best.backend }.map {
+                    best.with(backend: $0, batchTokens: $0.standardBatchTokenCount)
+                })
         try consider(
             [best] + threads.filter { $0 != best.threadCount }.map { best.with(threads: $0) })
-        try consider([best] + [256, 1024].map { best.with(batchTokens: $0) })
+        try consider(
+            [best]
+                + [64, 128, 256, 512, 1024].filter { $0 != best.batchTokenCount }.map {
+                    best.with(batchTokens: $0)
+                })
         StandardError.clear()
         best.basis = .measured
         let cache = dryRun ? nil : TuningCache.standard
