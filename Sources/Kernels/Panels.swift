@@ -32,39 +32,38 @@ public enum Panels {
         var panel = packed
         while column < columns {
             let count = min(width, columns - column)
-            if count < width { panel.update(repeating: 0, count: width * inner) }
+            let rows = matrix + column * stride
             var k = 0
-            while count == width, k + laneCount <= inner {
-                let source = matrix + column * stride + k
-                transpose(source, stride, into: panel + k * width)
-                transpose(source + laneCount * stride, stride, into: panel + k * width + laneCount)
+            while k + laneCount <= inner {
+                let (upper, lower) = (rows + k, rows + laneCount * stride + k)
+                let target = panel + k * width
+                transpose(upper, stride, count, into: target)
+                transpose(lower, stride, count - laneCount, into: target + laneCount)
                 k += laneCount
             }
-            for lane in 0..<count {
-                let row = matrix + (column + lane) * stride
-                for k in k..<inner { panel[k * width + lane] = row[k] }
+            for k in k..<inner {
+                for lane in 0..<width {
+                    panel[k * width + lane] = lane < count ? rows[lane * stride + k] : 0
+                }
             }
             column += width
             panel += width * inner
         }
     }
 
-    /// Writes eight elements of eight rows as columns of a panel.
+    /// Writes eight elements of eight rows as columns of a panel; rows from `count` on are 0.
     ///
     /// Three times all elements of even place go before those of odd place, which turns the bits of
     /// a place, three of the row and three of the column, by three.
     @inline(__always)
     private static func transpose(
-        _ source: UnsafePointer<Float>, _ stride: Int, into panel: UnsafeMutablePointer<Float>
+        _ source: UnsafePointer<Float>, _ stride: Int, _ count: Int,
+        into panel: UnsafeMutablePointer<Float>
     ) {
-        var a = load(source)
-        var b = load(source + stride)
-        var c = load(source + 2 * stride)
-        var d = load(source + 3 * stride)
-        var e = load(source + 4 * stride)
-        var f = load(source + 5 * stride)
-        var g = load(source + 6 * stride)
-        var h = load(source + 7 * stride)
+        @inline(__always)
+        func row(_ index: Int) -> Vector { index < count ? load(source + index * stride) : .zero }
+        var (a, b, c, d) = (row(0), row(1), row(2), row(3))
+        var (e, f, g, h) = (row(4), row(5), row(6), row(7))
         for _ in 0..<3 {
             let ab = SIMD16(lowHalf: a, highHalf: b)
             let cd = SIMD16(lowHalf: c, highHalf: d)

@@ -131,7 +131,8 @@ import Testing
             #expect(abs(shares.reduce(0, +) - 1) < 1e-6)
         }
         for wrong in [
-            ["--lengths", "0"], ["--lengths", "x"], ["--lengths", "33"], ["--rounds", "0"],
+            ["--lengths", "0"], ["--lengths", "3"], ["--lengths", "x"], ["--lengths", "33"],
+            ["--rounds", "0"],
             ["--seconds", "0"],
         ] {
             #expect(try Program.run(["bench"] + wrong).status == 64)

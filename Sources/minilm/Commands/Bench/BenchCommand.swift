@@ -45,7 +45,8 @@ struct BenchCommand: ParsableCommand {
             guard let workload = BenchWorkload(String(name), window: window) else {
                 throw CommandFailure(
                     .usage,
-                    "--lengths takes numbers within 3 and \(window), and \"mixed\": \"\(name)\"")
+                    "--lengths takes numbers within \(BenchWorkload.least) and \(window), and \"mixed\": \"\(name)\""
+                )
             }
             return workload
         }
