@@ -9,7 +9,10 @@ let isRoot = !Context.packageDirectory.contains("/.build/checkouts/")
         isRoot
         ? [
             .define("FUSED_MULTIPLY_ADD"),
-            .unsafeFlags(["-Ounchecked", "-Xcc", "-mavx2", "-Xcc", "-mfma"]),
+            .unsafeFlags([
+                "-Ounchecked", "-whole-module-optimization", "-num-threads", "1", "-Xcc", "-mavx2",
+                "-Xcc", "-mfma",
+            ]),
         ] : []
     let avx512Settings: [SwiftSetting] =
         isRoot

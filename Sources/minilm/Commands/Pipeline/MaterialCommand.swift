@@ -12,7 +12,7 @@ struct MaterialCommand: ParsableCommand {
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List the materials of a subject, or all.")
+            commandName: "list", abstract: "List the materials of a subject, or all.")
 
         @Option(help: ArgumentHelp("The name or id of a subject.", valueName: "subject"))
         var subject: String?
@@ -41,6 +41,7 @@ struct MaterialCommand: ParsableCommand {
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "show",
             abstract: "Show the text that was taken from a material, chunk by chunk.")
 
         @Argument(help: "The id.") var id: Int64
@@ -72,7 +73,7 @@ struct MaterialCommand: ParsableCommand {
 
     struct Remove: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Remove materials with their chunks and vectors.")
+            commandName: "remove", abstract: "Remove materials with their chunks and vectors.")
 
         @Argument(help: "The ids.") var ids: [Int64]
         @OptionGroup var library: LibraryOptions

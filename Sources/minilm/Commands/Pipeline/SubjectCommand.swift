@@ -9,7 +9,7 @@ struct SubjectCommand: ParsableCommand {
 
     struct Add: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Add a subject; its id is printed.")
+            commandName: "add", abstract: "Add a subject; its id is printed.")
 
         @Argument(help: "The name.") var name: String
         @OptionGroup var chunking: ChunkingOptions
@@ -25,7 +25,7 @@ struct SubjectCommand: ParsableCommand {
 
     struct Set: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Change how the text of a subject's materials is cut.",
+            commandName: "set", abstract: "Change how the text of a subject's materials is cut.",
             discussion: """
                 What was cut before is cut anew when its file is added or synchronised again;
                 chunks that come out the same keep their vectors.
@@ -42,7 +42,8 @@ struct SubjectCommand: ParsableCommand {
     }
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List all subjects.")
+        static let configuration = CommandConfiguration(
+            commandName: "list", abstract: "List all subjects.")
 
         @OptionGroup var library: LibraryOptions
         @Flag(help: "Print a JSON object a line.") var json = false
@@ -67,7 +68,7 @@ struct SubjectCommand: ParsableCommand {
 
     struct Remove: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Remove a subject with its materials and vectors.")
+            commandName: "remove", abstract: "Remove a subject with its materials and vectors.")
 
         @Argument(help: "The name or id.") var subject: String
         @OptionGroup var library: LibraryOptions

@@ -9,7 +9,7 @@ struct TaskCommand: ParsableCommand {
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List tasks, the newest first.")
+            commandName: "list", abstract: "List tasks, the newest first.")
 
         @Option(
             help: ArgumentHelp(
@@ -42,7 +42,7 @@ struct TaskCommand: ParsableCommand {
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show a task and the story of its runs, as JSON.")
+            commandName: "show", abstract: "Show a task and the story of its runs, as JSON.")
 
         @Argument(help: "The id.") var id: Int64
         @OptionGroup var library: LibraryOptions
@@ -65,6 +65,7 @@ struct TaskCommand: ParsableCommand {
 
     struct Add: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "add",
             abstract: "Queue a task; its id is printed. What is queued already is not queued twice."
         )
 
@@ -89,6 +90,7 @@ struct TaskCommand: ParsableCommand {
 
     struct Retry: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "retry",
             abstract: "Make tasks that are dead, or wait for a retry, due now.")
 
         @Argument(help: "The ids.") var ids: [Int64] = []
