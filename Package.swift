@@ -62,20 +62,22 @@ let package = Package(
             name: "Safetensors",
             dependencies: ["JSON", .product(name: "SystemPackage", package: "swift-system")]),
         .target(name: "CProcessor"),
-        .target(name: "Kernels", dependencies: ["CProcessor"]),
+        .target(name: "KernelInterface"),
+        .target(name: "Kernels", dependencies: ["CProcessor", "KernelInterface"]),
         // The same files (links), compiled for newer processors: entered only where they are ones.
         .target(
-            name: "KernelsAVX2", dependencies: ["CProcessor"],
+            name: "KernelsAVX2", dependencies: ["CProcessor", "KernelInterface"],
             // Generic code, which the linker could give to everyone.
             exclude: ["References"], swiftSettings: avx2Settings),
         .target(
-            name: "KernelsAVX512", dependencies: ["CProcessor"], exclude: ["References"],
-            swiftSettings: avx512Settings),
+            name: "KernelsAVX512", dependencies: ["CProcessor", "KernelInterface"],
+            exclude: ["References"], swiftSettings: avx512Settings),
         .target(name: "Tokenization"),
         .target(
             name: "Transformer",
             dependencies: [
-                "COpenBLAS", "CProcessor", "Kernels", "KernelsAVX2", "KernelsAVX512", "Safetensors",
+                "COpenBLAS", "CProcessor", "KernelInterface", "Kernels", "KernelsAVX2",
+                "KernelsAVX512", "Safetensors",
             ]),
         .target(
             name: "EmbeddingEngine",
@@ -137,7 +139,8 @@ let package = Package(
         .testTarget(
             name: "KernelsTests",
             dependencies: [
-                "Kernels", "KernelsAVX2", "KernelsAVX512", "TestSupport", "Transformer",
+                "KernelInterface", "Kernels", "KernelsAVX2", "KernelsAVX512", "TestSupport",
+                "Transformer",
             ]),
         .testTarget(
             name: "TokenizationTests",

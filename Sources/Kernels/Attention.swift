@@ -1,3 +1,5 @@
+import KernelInterface
+
 /// Scaled dot-product attention of one head over one sequence, of any length and without a mask.
 ///
 /// Vaswani et al. 2017, https://arxiv.org/abs/1706.03762. A tile's queries at a time: their scores with
@@ -5,28 +7,7 @@
 ///
 /// Shapes: L tokens, D head size.
 public enum Attention {
-    /// A head's queries, keys and values, in the rows of a layer's.
-    public struct Head {
-        /// `[L, D]`, rows `stride` apart.
-        public var query: UnsafePointer<Float>
-        public var key: UnsafePointer<Float>
-        public var value: UnsafePointer<Float>
-        public var stride: Int
-        public var length: Int
-        public var size: Int
-
-        public init(
-            query: UnsafePointer<Float>, key: UnsafePointer<Float>, value: UnsafePointer<Float>,
-            stride: Int, length: Int, size: Int
-        ) {
-            self.query = query
-            self.key = key
-            self.value = value
-            self.stride = stride
-            self.length = length
-            self.size = size
-        }
-    }
+    public typealias Head = AttentionHead
 
     /// The floats of scratch that a head takes.
     public static func scratchCount(length: Int, headSize: Int) -> Int {

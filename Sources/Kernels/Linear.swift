@@ -1,3 +1,5 @@
+import KernelInterface
+
 /// Products of some rows with a packed matrix: linear layers, or parts of them.
 public enum Linear {
     /// What becomes of a product.
@@ -5,33 +7,7 @@ public enum Linear {
         case identity, gelu
     }
 
-    /// The panels of a packed matrix that a product is taken with, and the rows of them.
-    public struct Part {
-        /// `[panels, inner, 16]`, as ``Panels`` says.
-        public var weight: UnsafePointer<Float>
-        /// The rows of each panel.
-        public var inner: Int
-        /// The columns of the matrix; the last panel may have fewer than 16.
-        public var columns: Int
-        /// Which panels.
-        public var panels: Range<Int>
-        /// Which rows of each panel; the others are another product's.
-        public var rows: Range<Int>
-        /// What this thread will read after this part, if that is known.
-        public var next: UnsafePointer<Float>?
-
-        public init(
-            weight: UnsafePointer<Float>, inner: Int, columns: Int, panels: Range<Int>,
-            rows: Range<Int>, next: UnsafePointer<Float>? = nil
-        ) {
-            self.weight = weight
-            self.inner = inner
-            self.columns = columns
-            self.panels = panels
-            self.rows = rows
-            self.next = next
-        }
-    }
+    public typealias Part = ProductPart
 
     /// The floats of scratch that a product takes.
     public static var scratchCount: Int { (2 * Tile.largestRowCount + 1) * Panels.width }
@@ -43,8 +19,7 @@ public enum Linear {
     @inline(__always)
     static func zeros(_ scratch: UnsafeMutablePointer<Float>) -> UnsafePointer<Float> {
         let zeros = scratch + 2 * Tile.largestRowCount * Panels.width
-        store(.zero, zeros)
-        store(.zero, zeros + laneCount)
+        store(PanelRow.zero, zeros)
         return UnsafePointer(zeros)
     }
 

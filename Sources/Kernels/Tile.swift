@@ -83,12 +83,12 @@ enum Tile {
         var weight = panel
         var ahead = ahead
         for k in 0..<inner {
-            let w = loadRow(weight)
+            let w = load(weight, as: PanelRow.self)
             weight += Panels.width
             processor_prefetch(ahead)
             ahead += aheadStride
             sums.add(k, w)
         }
-        sums.store(y, stride: yStride)
+        sums.write(to: y, stride: yStride)
     }
 }

@@ -15,7 +15,7 @@ protocol TileSums {
     mutating func add(_ k: Int, _ w: PanelRow)
 
     /// Writes the rows of 16, `stride` apart.
-    func store(_ y: UnsafeMutablePointer<Float>, stride: Int)
+    func write(to y: UnsafeMutablePointer<Float>, stride: Int)
 }
 
 /// One row.
@@ -31,7 +31,7 @@ struct RowSums: TileSums {
         _ x: UnsafePointer<Float>, xStride: Int, initial: UnsafePointer<Float>, stride: Int
     ) {
         self.x = processor_keep(x)
-        sums = loadRow(initial)
+        sums = load(initial, as: PanelRow.self)
     }
 
     @inline(__always)
@@ -40,7 +40,7 @@ struct RowSums: TileSums {
     }
 
     @inline(__always)
-    func store(_ y: UnsafeMutablePointer<Float>, stride: Int) { storeRow(sums, y) }
+    func write(to y: UnsafeMutablePointer<Float>, stride: Int) { store(sums, y) }
 }
 
 /// Rows on top of other rows.
@@ -67,8 +67,8 @@ struct Stacked<Upper: TileSums, Lower: TileSums>: TileSums {
     }
 
     @inline(__always)
-    func store(_ y: UnsafeMutablePointer<Float>, stride: Int) {
-        upper.store(y, stride: stride)
-        lower.store(y + Upper.rowCount * stride, stride: stride)
+    func write(to y: UnsafeMutablePointer<Float>, stride: Int) {
+        upper.write(to: y, stride: stride)
+        lower.write(to: y + Upper.rowCount * stride, stride: stride)
     }
 }

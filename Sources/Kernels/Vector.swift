@@ -11,23 +11,15 @@ var cacheLineByteCount: Int { 64 }
 var laneCount: Int { 8 }
 
 @inline(__always)
-func load(_ pointer: UnsafePointer<Float>) -> Vector {
-    UnsafeRawPointer(pointer).loadUnaligned(as: Vector.self)
+func load<V: SIMD<Float> & BitwiseCopyable>(
+    _ pointer: UnsafePointer<Float>, as _: V.Type = Vector.self
+) -> V {
+    UnsafeRawPointer(pointer).loadUnaligned(as: V.self)
 }
 
 @inline(__always)
-func store(_ vector: Vector, _ pointer: UnsafeMutablePointer<Float>) {
-    UnsafeMutableRawPointer(pointer).storeBytes(of: vector, as: Vector.self)
-}
-
-@inline(__always)
-func loadRow(_ pointer: UnsafePointer<Float>) -> PanelRow {
-    UnsafeRawPointer(pointer).loadUnaligned(as: PanelRow.self)
-}
-
-@inline(__always)
-func storeRow(_ row: PanelRow, _ pointer: UnsafeMutablePointer<Float>) {
-    UnsafeMutableRawPointer(pointer).storeBytes(of: row, as: PanelRow.self)
+func store<V: SIMD<Float> & BitwiseCopyable>(_ vector: V, _ pointer: UnsafeMutablePointer<Float>) {
+    UnsafeMutableRawPointer(pointer).storeBytes(of: vector, as: V.self)
 }
 
 /// The first `count` lanes from memory, the others 0.

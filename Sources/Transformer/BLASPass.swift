@@ -1,3 +1,4 @@
+import KernelInterface
 import Kernels
 
 /// One forward pass of the `openblas` backend: a product over all tokens a linear layer, attention a

@@ -1,4 +1,5 @@
 import CProcessor
+import KernelInterface
 
 /// What computes the matrix products.
 public enum Backend: String, Sendable, CaseIterable {

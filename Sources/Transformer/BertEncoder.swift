@@ -1,3 +1,4 @@
+import KernelInterface
 import Kernels
 
 /// The BERT encoder: packed token ids in, a pooled vector a sequence out.

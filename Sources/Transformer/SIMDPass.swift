@@ -1,3 +1,4 @@
+import KernelInterface
 import Kernels
 
 /// One forward pass of the `simd` backend.
@@ -96,9 +97,7 @@ struct SIMDPass {
                 let rows = blocks[part]
                 addAttention(rows, layer, scratch)
                 profile.measure(.feedForward) {
-                    feedForwardInChunks(
-                        rows, layer, scratch,
-                        next: index + 1 < layers.count ? layers[index + 1].qkvWeight : nil)
+                    feedForwardInChunks(rows, layer, scratch, next: firstWeight(after: index))
                 }
                 normalizeOutput(rows, layer)
                 if index + 1 < layers.count { project(rows, layers[index + 1], scratch) }
@@ -178,10 +177,8 @@ struct SIMDPass {
                     projected, layer.intermediateWeight, layer.intermediateBias, isGELU: true,
                     into: between, next: layer.outputWeight)
                 tap?.see(.intermediate(layer: index), tokens, inner, between)
-                let layers = encoder.weights.layers
                 multiply(
-                    between, layer.outputWeight, nil, into: hidden,
-                    next: index + 1 < layers.count ? layers[index + 1].qkvWeight : nil)
+                    between, layer.outputWeight, nil, into: hidden, next: firstWeight(after: index))
             }
             normalizeOutput(all, layer)
             tap?.see(.hidden(index + 1), tokens, width, hidden)
@@ -198,22 +195,28 @@ struct SIMDPass {
     ) {
         let parts = divide(weight.panelCount)
         run(parts.count) { n, scratch in
-            // Halfway the leader, from the front, meets a helper, from the back: each then begins with
-            // the next weights.
-            let following: UnsafePointer<Float>? =
-                if parts.count == 1 || n + 1 == parts.count / 2 {
-                    next?.elements
-                } else if n + 1 < parts.count / 2 {
-                    nil
-                } else if n == parts.count / 2 {
-                    next.map { $0.panel(divide($0.panelCount).last?.lowerBound ?? 0) }
-                } else {
-                    weight.panel(parts[n - 1].lowerBound)
-                }
             kernels.linear(
-                x, weight.inner, tokens, part(weight, parts[n], next: following), bias, 0,
-                isGELU, y, weight.columns, scratch.narrow.pointer)
+                x, weight.inner, tokens,
+                part(weight, parts[n], next: following(n, parts, weight, next)), bias, 0, isGELU, y,
+                weight.columns, scratch.narrow.pointer)
         }
+    }
+
+    /// What a thread reads after a part: the leader goes through them from the front, helpers from the
+    /// back; halfway they meet, and each begins with the next weights.
+    private func following(
+        _ n: Int, _ parts: [Range<Int>], _ weight: PackedMatrix, _ next: PackedMatrix?
+    ) -> UnsafePointer<Float>? {
+        let middle = parts.count / 2
+        if parts.count == 1 || n + 1 == middle { return next?.elements }
+        if n + 1 < middle { return weight.panel(parts[n + 1].lowerBound) }
+        if n > middle { return weight.panel(parts[n - 1].lowerBound) }
+        return next.map { $0.panel(divide($0.panelCount).last?.lowerBound ?? 0) }
+    }
+
+    /// The weights that are read after those of a layer.
+    private func firstWeight(after layer: Int) -> PackedMatrix? {
+        encoder.weights.layers.dropFirst(layer + 1).first?.qkvWeight
     }
 
     /// Ranges of about one size: some for each thread, so that one that comes late takes fewer.

@@ -1,7 +1,6 @@
 import Foundation
+import KernelInterface
 import Kernels
-import KernelsAVX2
-import KernelsAVX512
 import TestSupport
 import Testing
 import Transformer
@@ -17,18 +16,14 @@ private func random(_ count: Int, seed: UInt64) -> [Float] {
     return (0..<count).map { _ in Float.random(in: -1...1, using: &generator) }
 }
 
-/// The kernels that this processor can run.
-enum CompiledKernels: CaseIterable {
-    case portable, avx2, avx512
+extension KernelSet: CustomTestStringConvertible {
+    public var testDescription: String { name }
+}
 
-    static var here: [CompiledKernels] {
-        ProcessorFeatures.hasAVX512
-            ? allCases : ProcessorFeatures.hasAVX2 ? [.portable, .avx2] : [.portable]
-    }
-
+extension KernelSet {
     /// y ← [GELU](bias + x · weight), weight `[columns, inner]`, in two parts of `inner` where `split` is
     /// within it.
-    func product(
+    fileprivate func product(
         _ x: [Float], _ weight: [Float], bias: [Float], rows: Int, inner: Int, columns: Int,
         isGELU: Bool = false, split: Int = 0
     ) -> [Float] {
@@ -51,32 +46,12 @@ enum CompiledKernels: CaseIterable {
                         let isLast = part.upperBound == inner
                         let initial = isFirst ? bias.baseAddress! : UnsafePointer(y)
                         let initialStride = isFirst ? 0 : stride
-                        switch self {
-                        case .portable:
-                            Kernels.Linear.apply(
-                                x, xStride: inner, rows: rows,
-                                .init(
-                                    weight: packed, inner: inner, columns: columns, panels: panels,
-                                    rows: part), initial: initial, initialStride: initialStride,
-                                activation: isGELU && isLast ? .gelu : .identity, into: y,
-                                yStride: stride, scratch: &scratch)
-                        case .avx2:
-                            KernelsAVX2.Linear.apply(
-                                x, xStride: inner, rows: rows,
-                                .init(
-                                    weight: packed, inner: inner, columns: columns, panels: panels,
-                                    rows: part), initial: initial, initialStride: initialStride,
-                                activation: isGELU && isLast ? .gelu : .identity, into: y,
-                                yStride: stride, scratch: &scratch)
-                        case .avx512:
-                            KernelsAVX512.Linear.apply(
-                                x, xStride: inner, rows: rows,
-                                .init(
-                                    weight: packed, inner: inner, columns: columns, panels: panels,
-                                    rows: part), initial: initial, initialStride: initialStride,
-                                activation: isGELU && isLast ? .gelu : .identity, into: y,
-                                yStride: stride, scratch: &scratch)
-                        }
+                        linear(
+                            x, inner, rows,
+                            ProductPart(
+                                weight: packed, inner: inner, columns: columns, panels: panels,
+                                rows: part), initial, initialStride, isGELU && isLast, y, stride,
+                            &scratch)
                     }
                 }
             }
@@ -90,7 +65,7 @@ enum CompiledKernels: CaseIterable {
     }
 
     /// The context `[length, size]` of one head, and the probabilities.
-    func attention(
+    fileprivate func attend(
         _ qkv: [Float], length: Int, size: Int, rows: Range<Int>
     ) -> (context: [Float], probabilities: [Float]) {
         var context = [Float](repeating: 0, count: length * size)
@@ -100,34 +75,29 @@ enum CompiledKernels: CaseIterable {
             count: Kernels.Attention.scratchCount(length: length, headSize: size))
         qkv.withUnsafeBufferPointer { qkv in
             let q = qkv.baseAddress!
-            switch self {
-            case .portable:
-                Kernels.Attention.apply(
-                    .init(
-                        query: q, key: q + size, value: q + 2 * size, stride: 3 * size,
-                        length: length, size: size), rows: rows, scratch: &scratch,
-                    into: &context, contextStride: size, probabilities: &probabilities)
-            case .avx2:
-                KernelsAVX2.Attention.apply(
-                    .init(
-                        query: q, key: q + size, value: q + 2 * size, stride: 3 * size,
-                        length: length, size: size), rows: rows, scratch: &scratch,
-                    into: &context, contextStride: size, probabilities: &probabilities)
-            case .avx512:
-                KernelsAVX512.Attention.apply(
-                    .init(
-                        query: q, key: q + size, value: q + 2 * size, stride: 3 * size,
-                        length: length, size: size), rows: rows, scratch: &scratch,
-                    into: &context, contextStride: size, probabilities: &probabilities)
-            }
+            attention(
+                AttentionHead(
+                    query: q, key: q + size, value: q + 2 * size, stride: 3 * size,
+                    length: length, size: size), rows, &scratch, &context, size, &probabilities)
         }
         return (context, probabilities)
     }
 }
 
+extension KernelSet {
+    /// LN(2x + 1) · gain
+    fileprivate func normalized(_ x: [Float], gain: [Float]) -> [Float] {
+        var y = x
+        let one = [Float](repeating: 1, count: x.count)
+        let zero = [Float](repeating: 0, count: x.count)
+        residualNorm(&y, one, x, gain, zero, 1e-12, 1, x.count)
+        return y
+    }
+}
+
 @Suite struct ProductTests {
-    @Test(arguments: CompiledKernels.here, innerCounts)
-    func productsEqualDoublePrecision(kernels: CompiledKernels, inner: Int) {
+    @Test(arguments: KernelSet.here, innerCounts)
+    func productsEqualDoublePrecision(kernels: KernelSet, inner: Int) {
         for rows in rowCounts {
             for columns in columnCounts {
                 let x = random(max(1, rows * inner), seed: 1)
@@ -155,8 +125,8 @@ enum CompiledKernels: CaseIterable {
 
     /// A row alone, at any place of a tile, with the sum cut anywhere: always one chain in the order
     /// of k.
-    @Test(arguments: CompiledKernels.here)
-    func aRowsBitsDoNotDependOnItsPlace(kernels: CompiledKernels) {
+    @Test(arguments: KernelSet.here)
+    func aRowsBitsDoNotDependOnItsPlace(kernels: KernelSet) {
         let (inner, columns) = (37, 24)
         let weight = random(columns * inner, seed: 4)
         let bias = random(columns, seed: 5)
@@ -201,11 +171,11 @@ enum CompiledKernels: CaseIterable {
         #expect(direct == packed)
     }
 
-    @Test(arguments: CompiledKernels.here, [1, 2, 5, 6, 7, 15, 16, 17, 50])
-    func attentionEqualsDoublePrecision(kernels: CompiledKernels, length: Int) {
+    @Test(arguments: KernelSet.here, [1, 2, 5, 6, 7, 15, 16, 17, 50])
+    func attentionEqualsDoublePrecision(kernels: KernelSet, length: Int) {
         for size in [1, 3, 8, 16, 20, 32] {
             let qkv = random(length * 3 * size, seed: 8).map { $0 * 3 }
-            let (context, probabilities) = kernels.attention(
+            let (context, probabilities) = kernels.attend(
                 qkv, length: length, size: size, rows: 0..<length)
             func element(_ row: Int, _ part: Int, _ d: Int) -> Double {
                 Double(qkv[row * 3 * size + part * size + d])
@@ -226,81 +196,68 @@ enum CompiledKernels: CaseIterable {
             }
             // Parts of the queries have the same bits.
             for rows in [0..<length / 2, length / 2..<length] {
-                let part = kernels.attention(qkv, length: length, size: size, rows: rows).context
+                let part = kernels.attend(qkv, length: length, size: size, rows: rows).context
                 let range = rows.lowerBound * size..<rows.upperBound * size
                 #expect(part[range].map(\.bitPattern) == context[range].map(\.bitPattern))
             }
         }
     }
 
-    @Test(arguments: CompiledKernels.here)
-    func attentionSurvivesExtremesAndHidesNoNaN(kernels: CompiledKernels) {
+    @Test(arguments: KernelSet.here)
+    func attentionSurvivesExtremesAndHidesNoNaN(kernels: KernelSet) {
         let (length, size) = (9, 4)
         var qkv = random(length * 3 * size, seed: 9).map { $0 * 1e4 }
         #expect(
-            kernels.attention(qkv, length: length, size: size, rows: 0..<length).context
+            kernels.attend(qkv, length: length, size: size, rows: 0..<length).context
                 .allSatisfy { $0.isFinite })
         qkv[3 * 3 * size] = .nan
-        let context = kernels.attention(qkv, length: length, size: size, rows: 0..<length).context
+        let context = kernels.attend(qkv, length: length, size: size, rows: 0..<length).context
         #expect(context[(3 * size)..<(4 * size)].allSatisfy { $0.isNaN })
     }
 
-    /// One library may be embedded on several machines.
+    /// One library may be embedded on several machines: sets with fused instructions give the same bits.
     @Test func longVectorsGiveTheBitsOfShortOnes() throws {
-        guard ProcessorFeatures.hasAVX512 else { return }
         let (rows, inner, columns) = (29, 400, 40)
         let x = random(rows * inner, seed: 11)
         let weight = random(columns * inner, seed: 12)
         let bias = random(columns, seed: 13)
-        func bits(_ kernels: CompiledKernels, isGELU: Bool) -> [UInt32] {
-            kernels.product(
-                x, weight, bias: bias, rows: rows, inner: inner, columns: columns, isGELU: isGELU
-            ).map(\.bitPattern)
-        }
-        for isGELU in [false, true] {
-            #expect(bits(.avx512, isGELU: isGELU) == bits(.avx2, isGELU: isGELU))
-        }
-        for length in [1, 12, 13, 50] {
-            let qkv = random(length * 3 * 32, seed: 14)
-            let (long, short) = (CompiledKernels.avx512, CompiledKernels.avx2)
-            let a = long.attention(qkv, length: length, size: 32, rows: 0..<length)
-            let b = short.attention(qkv, length: length, size: 32, rows: 0..<length)
-            #expect(a.context.map(\.bitPattern) == b.context.map(\.bitPattern))
-            #expect(a.probabilities.map(\.bitPattern) == b.probabilities.map(\.bitPattern))
-        }
-        let zero = [Float](repeating: 0, count: 1000)
+        let qkv = random(50 * 3 * 32, seed: 14)
         let gain = random(1000, seed: 15)
-        var (a, b) = (gain, gain)
-        KernelsAVX512.LayerNorm.apply(
-            &a, bias: zero, residual: zero, gain: gain, shift: zero, epsilon: 1e-12, rows: 1,
-            width: 1000)
-        KernelsAVX2.LayerNorm.apply(
-            &b, bias: zero, residual: zero, gain: gain, shift: zero, epsilon: 1e-12, rows: 1,
-            width: 1000)
-        #expect(a.map(\.bitPattern) == b.map(\.bitPattern))
+        func bits(_ kernels: KernelSet) -> [[UInt32]] {
+            var results = [false, true].map {
+                kernels.product(
+                    x, weight, bias: bias, rows: rows, inner: inner, columns: columns, isGELU: $0)
+            }
+            for length in [1, 12, 13, 50] {
+                let head = kernels.attend(qkv, length: length, size: 32, rows: 0..<length)
+                results += [head.context, head.probabilities]
+            }
+            results.append(kernels.normalized(gain, gain: gain))
+            return results.map { $0.map(\.bitPattern) }
+        }
+        let fused = KernelSet.here.dropLast().map(bits)
+        #expect(fused.allSatisfy { $0 == fused[0] })
     }
 
     /// The same functions, rounded once or twice.
     @Test func vectorKernelsOfAllProcessorsAgree() throws {
-        guard ProcessorFeatures.hasAVX2 else { return }
         let x = random(1000, seed: 10).map { $0 * 8 }
         let zero = [Float](repeating: 0, count: 1000)
-        let one = [Float](repeating: 1, count: 1000)
-        var (a, b) = (x, x)
-        Kernels.GELU.apply(&a, bias: zero, rows: 1, width: 1000)
-        KernelsAVX2.GELU.apply(&b, bias: zero, rows: 1, width: 1000)
-        #expect(zip(a, b).allSatisfy { abs($0 - $1) <= 2e-6 * max(1, abs($0)) })
-        (a, b) = (x, x)
-        Kernels.Softmax.apply(&a, rows: 10, width: 100)
-        KernelsAVX2.Softmax.apply(&b, rows: 10, width: 100)
-        #expect(zip(a, b).allSatisfy { abs($0 - $1) <= 5e-7 })
-        (a, b) = (x, x)
-        Kernels.LayerNorm.apply(
-            &a, bias: one, residual: x, gain: one, shift: zero, epsilon: 1e-12, rows: 1, width: 1000
-        )
-        KernelsAVX2.LayerNorm.apply(
-            &b, bias: one, residual: x, gain: one, shift: zero, epsilon: 1e-12, rows: 1, width: 1000
-        )
-        #expect(zip(a, b).allSatisfy { abs($0 - $1) <= 1e-5 })
+        func results(_ kernels: KernelSet) -> (gelu: [Float], softmax: [Float], norm: [Float]) {
+            var (gelu, softmax) = (x, x)
+            kernels.gelu(&gelu, zero, 1, 1000)
+            kernels.softmax(&softmax, 10, 100)
+            return (gelu, softmax, kernels.normalized(x, gain: zero.map { $0 + 1 }))
+        }
+        let portable = results(Kernels.CompiledKernels.all)
+        for kernels in KernelSet.here {
+            let other = results(kernels)
+            #expect(
+                zip(portable.gelu, other.gelu).allSatisfy {
+                    abs($0 - $1) <= 2e-6 * max(1, abs($0))
+                })
+            #expect(zip(portable.softmax, other.softmax).allSatisfy { abs($0 - $1) <= 5e-7 })
+            #expect(zip(portable.norm, other.norm).allSatisfy { abs($0 - $1) <= 1e-5 })
+        }
     }
 }
