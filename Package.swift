@@ -28,6 +28,20 @@ let isRoot = !Context.packageDirectory.contains("/.build/checkouts/")
     let avx512Settings: [SwiftSetting] = []
 #endif
 
+// One file that starts fast: the runtime and Foundation are part of it, their addresses are packed
+// (half of the start went into loading them), and a library that is loaded when it is needed is not named.
+let linkerSettings: [LinkerSetting] =
+    isRoot ? [.unsafeFlags(["-use-ld=lld", "-Xlinker", "--as-needed"])] : []
+let staticSwift = BuildSettingCondition.when(configuration: .release)
+let programSwiftSettings: [SwiftSetting] =
+    isRoot ? [.unsafeFlags(["-static-stdlib"], staticSwift)] : []
+let programLinkerSettings: [LinkerSetting] =
+    isRoot
+    ? linkerSettings + [
+        .unsafeFlags(
+            ["-static-stdlib", "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs"], staticSwift)
+    ] : []
+
 let package = Package(
     name: "minilm",
     products: [
@@ -44,18 +58,15 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
-        .systemLibrary(
-            name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CMalloc"),
-        .systemLibrary(name: "CGMime", providers: [.apt(["libgmime-3.0-dev"])]),
-        .systemLibrary(
-            name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(name: "CGMime", providers: [.apt(["libgmime-3.0-0"])]),
+        .systemLibrary(name: "CLibArchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CLibCSV", providers: [.apt(["libcsv-dev"])]),
         .systemLibrary(
             name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
-        .systemLibrary(name: "CMagic", pkgConfig: "libmagic", providers: [.apt(["libmagic-dev"])]),
-        .systemLibrary(
-            name: "CUchardet", pkgConfig: "uchardet", providers: [.apt(["libuchardet-dev"])]),
+        .systemLibrary(name: "CMagic", providers: [.apt(["libmagic-dev"])]),
+        .systemLibrary(name: "CUchardet", providers: [.apt(["libuchardet-dev"])]),
         .target(name: "CRapidJSON"),
         .target(name: "JSON", dependencies: ["CRapidJSON"]),
         .target(
@@ -124,11 +135,11 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
-            ]),
+            ], swiftSettings: programSwiftSettings, linkerSettings: programLinkerSettings),
         .target(
             name: "TestSupport",
             dependencies: ["EmbeddingEngine", "JSON", "ModelConversion"],
-            path: "Tests/TestSupport"),
+            path: "Tests/TestSupport", linkerSettings: linkerSettings),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"]),
         .testTarget(
             name: "SafetensorsTests",
@@ -183,7 +194,7 @@ let package = Package(
             name: "CommandTests",
             dependencies: [
                 "EmbeddingEngine", "EmbeddingPipeline", "JSON", "ModelConversion", "TestSupport",
-                "minilm", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDB", package: "GRDB.swift"),
             ]),
     ],
     swiftLanguageModes: [.v6],

@@ -1,5 +1,6 @@
 // What is used of GMime 3 and GLib 2. Their own headers need compiler flags that the package manager
 // does not let through (pkg-config gmime-3.0 gives -pthread and a macro).
+#include "../CDynamicLibrary/dynamic_library.h"
 #include <stddef.h>
 
 typedef struct _GMimeObject GMimeObject;
@@ -48,3 +49,17 @@ long g_mime_data_wrapper_write_to_stream(GMimeDataWrapper *content, GMimeStream 
 
 // Linux's, which the C library shows only to who asks for all of GNU.
 int memfd_create(const char *name, unsigned int flags);
+
+#define GMIME_FUNCTIONS(F) \
+    F(g_object_unref) F(g_free) F(g_type_check_instance_is_a) F(g_date_time_format) F(g_mime_init) \
+    F(g_mime_stream_mem_new_with_buffer) F(g_mime_stream_fs_new) F(g_mime_stream_flush) \
+    F(g_mime_parser_new_with_stream) F(g_mime_parser_construct_message) \
+    F(g_mime_message_get_subject) F(g_mime_message_get_from) F(g_mime_message_get_to) \
+    F(g_mime_message_get_cc) F(g_mime_message_get_date) F(g_mime_message_get_mime_part) \
+    F(internet_address_list_to_string) F(g_mime_message_get_type) F(g_mime_multipart_get_type) \
+    F(g_mime_message_part_get_type) F(g_mime_part_get_type) F(g_mime_text_part_get_type) \
+    F(g_mime_object_get_content_type) F(g_mime_content_type_get_mime_type) \
+    F(g_mime_multipart_get_count) F(g_mime_multipart_get_part) F(g_mime_message_part_get_message) \
+    F(g_mime_part_get_filename) F(g_mime_part_get_content) F(g_mime_text_part_get_text) \
+    F(g_mime_data_wrapper_write_to_stream)
+DYNAMIC_LIBRARY(gmime_functions, "libgmime-3.0.so.0", GMIME_FUNCTIONS)

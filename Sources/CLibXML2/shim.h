@@ -1,3 +1,4 @@
+#include "../CDynamicLibrary/dynamic_library.h"
 #include <iconv.h>
 #include <libxml/xmlversion.h>
 // ICU's headers are not those of the ICU that Foundation carries; nothing here needs them.
@@ -9,5 +10,8 @@
 #include <libxml/uri.h>
 #include <libxml/xmlerror.h>
 
-// `xmlFree` is a variable, which Swift does not call.
-static inline void xml_release(void *memory) { xmlFree(memory); }
+#define XML_FUNCTIONS(F) \
+    F(xmlCreateMemoryParserCtxt) F(xmlCtxtUseOptions) F(xmlSwitchEncoding) F(xmlParseDocument) \
+    F(xmlStopParser) F(xmlFreeParserCtxt) F(xmlFreeDoc) F(xmlFree) F(xmlURIUnescapeString) \
+    F(htmlCreateMemoryParserCtxt) F(htmlCtxtUseOptions) F(htmlParseDocument) F(htmlEntityLookup)
+DYNAMIC_LIBRARY(xml_functions, "libxml2.so.2", XML_FUNCTIONS)

@@ -109,9 +109,9 @@ public final class Embedder: Sendable {
     /// What the embedder did so far, and does now.
     public var statistics: EmbedderStatistics { core.statistics }
 
-    /// Measures what batches cost, in the background, and brings the model into memory. Otherwise
-    /// that is done when it is first asked for.
-    public func warmUp() { core.calibrate() }
+    /// Measures what batches cost, in the background when nothing is in work, and brings the model into
+    /// memory. Otherwise that is done when it is first asked for.
+    public func warmUp() { core.calibrateWhenIdle() }
 
     /// What batches cost, as measured.
     public var costModel: CostModel { core.costModel }

@@ -36,7 +36,12 @@ final class EmbedderCore: Sendable {
     }
 
     private enum Calibration {
-        case none, wanted, running, done
+        case none
+        /// As soon as there is nothing else to do.
+        case wantedWhenIdle
+        /// Somebody waits for it.
+        case wanted
+        case running, done
     }
 
     private enum Assignment {
@@ -137,7 +142,9 @@ final class EmbedderCore: Sendable {
         let assignment = state.wait { state -> Assignment? in
             state.isBusy[worker.index] = false
             if state.isStopped { return .stop }
-            if state.calibration == .wanted {
+            if state.calibration == .wanted
+                || state.calibration == .wantedWhenIdle && state.scheduler.jobCount == 0
+            {
                 state.calibration = .running
                 state.isBusy[worker.index] = true
                 return .calibrate
@@ -368,16 +375,22 @@ final class EmbedderCore: Sendable {
 
     // MARK: - Figures
 
-    /// Measures what batches cost, unless that was done.
-    func calibrate() {
+    /// Measures what batches cost as soon as nothing is in work, unless that was done.
+    func calibrateWhenIdle() {
         state.withLock { state in
-            if state.calibration == .none { state.calibration = .wanted }
+            if state.calibration == .none { state.calibration = .wantedWhenIdle }
         }
         state.notifyAll()
     }
 
     var costModel: CostModel {
-        calibrate()
+        state.withLock { state in
+            switch state.calibration {
+            case .none, .wantedWhenIdle: state.calibration = .wanted
+            case .wanted, .running, .done: break
+            }
+        }
+        state.notifyAll()
         return state.wait { $0.calibration == .done || $0.workerCount == 0 ? $0.cost : nil }!
     }
 

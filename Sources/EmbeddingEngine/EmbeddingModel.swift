@@ -30,12 +30,15 @@ public struct EmbeddingModel: Sendable {
     /// Opens a file that `minilm convert` wrote. Shapes, offsets and settings are checked; the
     /// weights' values are not read.
     ///
+    /// - Parameter isNeededSoon: whether a thread brings the weights into memory meanwhile, for who
+    ///   is going to compute.
     /// - Throws: `ModelError`.
-    public init(path: String) throws(ModelError) {
+    public init(path: String, isNeededSoon: Bool = false) throws(ModelError) {
         do {
             file = try SafetensorsFile(path: path)
             settings = try ModelSettings(file)
             let weights = try BertWeights(file, settings.configuration)
+            if isNeededSoon { Self.loadLayers(file) }
             try Self.checkNames(file, settings.configuration)
             tokenizer = try Self.tokenizer(file, settings)
             encoder = BertEncoder(
@@ -49,6 +52,16 @@ public struct EmbeddingModel: Sendable {
         } catch {
             throw .notConverted(path: path)
         }
+    }
+
+    /// Every text needs all of the layers, and a few rows of the embeddings.
+    private static func loadLayers(_ file: SafetensorsFile) {
+        let ranges = file.header.tensors.filter { $0.name.hasPrefix(BertWeights.layerPrefix) }
+            .map(\.fileRange)
+        guard let start = ranges.map(\.lowerBound).min(), let end = ranges.map(\.upperBound).max()
+        else { return }
+        // Without a thread the first text waits for the pages.
+        _ = Threads.start { file.file.load(start..<end) }
     }
 
     /// The same model, computed by another backend.

@@ -131,7 +131,8 @@ public final class Server {
     /// - Throws: `Failure`.
     public func run() throws(Failure) -> End {
         logger.info("serving", metadata: ["model": "\(embedder.model.settings.name)"])
-        embedder.warmUp()
+        // Who has asked already does not wait for it.
+        if input.wouldBlock() { embedder.warmUp() }
         guard output.start() else { throw .noThread }
         defer { output.finish() }
         let end = try readLines()
@@ -145,6 +146,7 @@ public final class Server {
     }
 
     private func readLines() throws(Failure) -> End {
+        var isWarmingUp = false
         while !isStopping() {
             // A host that does not read its answers gets no more of them made.
             guard waitForRoom() else { return .outputClosed }
@@ -155,7 +157,12 @@ public final class Server {
             case .idle:
                 if parent.isGone, table.count == 0 { return .parentGone }
                 if isAbandoned { return .outputClosed }
-            case let event: handle(event)
+            case let event:
+                handle(event)
+                if !isWarmingUp {
+                    isWarmingUp = true
+                    embedder.warmUp()
+                }
             }
             if isShutDown { break }
         }

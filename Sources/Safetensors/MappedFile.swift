@@ -64,6 +64,24 @@ public final class MappedFile: @unchecked Sendable {
         }
     }
 
+    /// Brings a part into memory and waits for it. Whoever reads it then does not stop at every page.
+    ///
+    /// What cannot be had is left to whoever reads it.
+    public func load(_ range: Range<Int>) {
+        guard let base = bytes.baseAddress else { return }
+        let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
+        // Pieces: mapping anything else waits for the one in work.
+        let pieceSize = 1 << 20
+        var start = range.lowerBound / pageSize * pageSize
+        while start < range.upperBound {
+            let end = min(start + pieceSize, range.upperBound)
+            let address = UnsafeMutableRawPointer(mutating: base + start)
+            // Linux 5.14 and newer; MADV_POPULATE_READ, which older C libraries have no name for.
+            guard madvise(address, end - start, 22) == 0 else { return }
+            start = end
+        }
+    }
+
     private static func stamp(
         of descriptor: FileDescriptor, _ path: String
     ) throws(FileError) -> Stamp {

@@ -8,6 +8,12 @@ public enum Backend: String, Sendable, CaseIterable {
     /// The kernels of this package, over weights in panels.
     case simd
 
+    /// Whether its library is there; no other can be asked to compute.
+    public var isInstalled: Bool { self == .simd || BLAS.isInstalled }
+
+    /// Those whose library is there.
+    public static var installed: [Backend] { allCases.filter(\.isInstalled) }
+
     /// What it is, for people.
     public var description: String {
         switch self {

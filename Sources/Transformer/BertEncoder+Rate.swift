@@ -32,7 +32,6 @@ extension BertEncoder {
         var y = [Float](repeating: 0, count: tokens * weight.columns)
         var scratch = [Float](repeating: 0, count: Linear.scratchCount)
         let rowMajor = backends.contains(.openblas) ? weight.rowMajor() : []
-        if backends.contains(.openblas) { _ = BLAS.useOneThread }
         let part = Linear.Part(
             weight: weight.elements, inner: weight.inner, columns: weight.columns,
             panels: 0..<weight.panelCount, rows: 0..<weight.inner)

@@ -34,8 +34,8 @@ public struct BertEncoder: Sendable {
         self.pooling = pooling
         self.backend = backend
         self.kernels = kernels
+        precondition(backend.isInstalled, "\(backend.rawValue) is not installed")
         rowMajor = backend == .openblas ? RowMajorWeights(weights) : nil
-        if backend == .openblas { _ = BLAS.useOneThread }
     }
 
     /// Whether threads can help with a pass.

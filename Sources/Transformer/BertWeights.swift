@@ -53,6 +53,9 @@ public struct BertWeights: @unchecked Sendable {  // read-only memory that `owne
         }
     }
 
+    /// How the names of the layers' tensors begin.
+    public static let layerPrefix = "encoder.layer."
+
     /// Every tensor that a model file must have, in the file's order.
     public static func layout(_ c: BertConfiguration) -> [Layout] {
         let (h, i) = (c.hiddenSize, c.intermediateSize)
@@ -64,7 +67,7 @@ public struct BertWeights: @unchecked Sendable {  // read-only memory that `owne
             ("embeddings.LayerNorm.bias", [h]),
         ]
         for layer in 0..<c.layerCount {
-            let prefix = "encoder.layer.\(layer)."
+            let prefix = "\(layerPrefix)\(layer)."
             layout += [
                 (prefix + "attention.self.qkv.weight", [3 * h, h]),
                 (prefix + "attention.self.qkv.bias", [3 * h]),

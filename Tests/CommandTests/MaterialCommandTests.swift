@@ -91,6 +91,27 @@ import Testing
         #expect(materials.map { $0["processing_status"]?.string } == ["failed", "extracted"])
     }
 
+    /// Libraries are loaded by the first file that needs one.
+    @Test func aMissingLibraryFailsItsFilesOnly() throws {
+        let libraries = try directory.broken(["libgmime-3.0.so.0", "libarchive.so.13"])
+        let result = try Program.run(
+            [
+                "material", "add", document("river.eml"), document("river.odt"),
+                document("river.md"), "--subject", "s", "--create-subject",
+            ],
+            environment: [
+                "MINILM_LIBRARY": directory.path("library.sqlite"), "LD_LIBRARY_PATH": libraries,
+            ])
+        #expect(result.status == 1)
+        for (name, package) in [("GMime", "libgmime-3.0-0"), ("libarchive", "libarchive13")] {
+            let reason = "\(name) is not installed; as root: apt-get install \(package)"
+            #expect(result.errors.contains(reason), "\(result.errors)")
+        }
+        let materials = try json(try run("material", "list", "--json"))
+        #expect(
+            materials.map { $0["processing_status"]?.string } == ["failed", "failed", "extracted"])
+    }
+
     @Test func aDryRunSaysWhatARunDoes() throws {
         try write("a.md", "# A\n\nText of the first.")
         try write("b.txt", "Text of the second.")

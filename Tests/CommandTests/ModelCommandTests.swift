@@ -71,6 +71,33 @@ import Testing
         #expect(try Program.run("verify", "--backend", name).status == 0)
     }
 
+    @Test func withoutOpenBLASTheOtherBackendComputes() throws {
+        let directory = try TemporaryDirectory()
+        let environment = [
+            "LD_LIBRARY_PATH": try directory.broken(["libopenblas.so.0"]),
+            "MINILM_TUNING_FILE": directory.path("tuning.json"), "MINILM_BACKEND": "auto",
+        ]
+        let refused = try Program.run(
+            ["embed", "--backend", "openblas", "a text"], environment: environment)
+        #expect(refused.status == 64)
+        #expect(
+            refused.errors
+                == "minilm: OpenBLAS is not installed; as root: apt-get install libopenblas0\n")
+        let vector = try Program.run(["embed", "a text"], environment: environment)
+        #expect(try vector.text == Program.run("embed", "--backend", "simd", "a text").text)
+        let info = try Program.run(["info", "--json"], environment: environment)
+        let json = try JSONValue(parsing: Array(info.output))
+        #expect(json["backend"] == .string("simd"))
+        #expect(json["backend_reason"]?.string?.contains("openblas") == false)
+        // As if it had been there, and faster, at the last start.
+        let path = directory.path("tuning.json")
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        #expect(text.contains("\"simd\""))
+        let remembered = text.replacingOccurrences(of: "\"simd\"", with: "\"openblas\"")
+        try remembered.write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(try Program.run(["embed", "a text"], environment: environment).status == 0)
+    }
+
     /// What the first start finds out is there at the second.
     @Test func tuningIsRememberedAndExplained() throws {
         let directory = try TemporaryDirectory()

@@ -51,3 +51,12 @@ struct Program {
         try run(arguments, input: input.map { Data($0.utf8) }, environment: environment)
     }
 }
+
+extension TemporaryDirectory {
+    /// A directory of libraries that nothing can load, for `LD_LIBRARY_PATH`: as if they were not
+    /// installed.
+    func broken(_ libraries: [String]) throws -> String {
+        for library in libraries { _ = try write(library, []) }
+        return url.path
+    }
+}

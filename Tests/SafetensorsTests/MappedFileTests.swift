@@ -115,4 +115,26 @@ struct MappedFileTests {
         try file.checkUnchanged()
         #expect(Array(file.bytes) == [1, 2, 3])
     }
+
+    @Test func aPartIsBroughtIntoMemory() throws {
+        let path = try directory.write("f", [UInt8](repeating: 7, count: 3_000_001))
+        let file = try MappedFile(path: path)
+        file.load(0..<0)
+        #expect(try residentByteCount(of: path) == 0)
+        file.load(5000..<2_500_000)
+        let part = try residentByteCount(of: path)
+        #expect(part >= 2_495_000 && part < 2_900_000)
+        file.load(2_999_999..<3_000_001)
+        file.load(0..<3_000_001)
+        #expect(try residentByteCount(of: path) >= 3_000_001)
+    }
+
+    /// What of a mapped file this process has in memory.
+    private func residentByteCount(of path: String) throws -> Int {
+        let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: "/proc/self/smaps"))
+        let maps = String(decoding: try handle.readToEnd() ?? Data(), as: UTF8.self)
+        let lines = maps.split(separator: "\n").drop(while: { !$0.hasSuffix(path) })
+        let line = try #require(lines.first(where: { $0.hasPrefix("Rss:") }))
+        return try #require(Int(line.split(separator: " ")[1])) * 1024
+    }
 }

@@ -12,7 +12,7 @@ public enum Tuner {
         _ model: EmbeddingModel, cache: TuningCache? = TuningCache.standard
     ) -> Tuning {
         let key = TuningCache.key(model)
-        if let tuning = cache?.tuning(key) { return tuning }
+        if let tuning = cache?.tuning(key), tuning.backend.isInstalled { return tuning }
         let tuning = trial(model)
         cache?.remember(tuning, key)
         return tuning
@@ -20,7 +20,7 @@ public enum Tuner {
 
     /// Times both backends on a layer of the model, on one thread.
     public static func trial(_ model: EmbeddingModel) -> Tuning {
-        let backends = Backend.allCases.filter {
+        let backends = Backend.installed.filter {
             AddressSpace.hasRoom(for: AddressSpace.byteCountPerWorker($0))
         }
         let rates = model.encoder.layerRates(backends, tokens: 96, turns: 5)

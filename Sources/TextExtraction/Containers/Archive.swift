@@ -21,38 +21,42 @@ struct Archive {
         guard try Self.hasDirectory(file) else {
             throw .damaged(mediaType, reason: "it ends too early: its directory is not there")
         }
-        guard let reader = archive_read_new() else { throw .unreadable(.noMemory) }
-        defer { archive_read_free(reader) }
-        archive_read_support_format_zip(reader)
+        let archive = try Libraries.archive.loaded()
+        guard let reader = archive.archive_read_new() else { throw .unreadable(.noMemory) }
+        defer { _ = archive.archive_read_free(reader) }
+        _ = archive.archive_read_support_format_zip(reader)
         do { try file.descriptor.seek(offset: 0, from: .start) } catch {
             throw ExtractionError(error as? Errno ?? .ioError)
         }
-        guard archive_read_open_fd(reader, file.descriptor.rawValue, 1 << 16) == ARCHIVE_OK else {
-            throw Self.damage(reader, mediaType)
+        guard archive.archive_read_open_fd(reader, file.descriptor.rawValue, 1 << 16) == ARCHIVE_OK
+        else {
+            throw Self.damage(archive, reader, mediaType)
         }
         var left = limits.unpackedByteCount
         while true {
             var entry: OpaquePointer?
-            let status = archive_read_next_header(reader, &entry)
+            let status = archive.archive_read_next_header(reader, &entry)
             if status == ARCHIVE_EOF { break }
             guard status == ARCHIVE_OK || status == ARCHIVE_WARN, let entry else {
-                throw Self.damage(reader, mediaType)
+                throw Self.damage(archive, reader, mediaType)
             }
             try deadline.check()
             guard names.count < limits.archiveEntryCount else {
                 throw .tooManyEntries(limit: limits.archiveEntryCount)
             }
-            guard let name = Self.name(entry) else {
+            guard let name = Self.name(archive, entry) else {
                 throw .damaged(mediaType, reason: "a file in it has no name")
             }
             guard Self.isSafe(name) else { throw .unsafeArchivePath }
             names.append(name)
             guard isWanted(name) else { continue }
-            guard archive_entry_is_encrypted(entry) == 0 else { throw .encrypted }
+            guard archive.archive_entry_is_encrypted(entry) == 0 else { throw .encrypted }
             contents[name] = try Self.unpack(
-                reader, mediaType, limits, &left, deadline)
+                archive, reader, mediaType, limits, &left, deadline)
         }
-        if archive_read_has_encrypted_entries(reader) == 1, contents.isEmpty { throw .encrypted }
+        if archive.archive_read_has_encrypted_entries(reader) == 1, contents.isEmpty {
+            throw .encrypted
+        }
     }
 
     /// Whether the archive's own directory stands at its end. Without it the library would read what
@@ -62,9 +66,9 @@ struct Archive {
         try file.end((1 << 16) + 22).firstRange(of: [0x50, 0x4B, 0x05, 0x06]) != nil
     }
 
-    private static func name(_ entry: OpaquePointer) -> String? {
-        if let name = archive_entry_pathname_utf8(entry) { return String(cString: name) }
-        return archive_entry_pathname(entry).map { String(cString: $0) }
+    private static func name(_ archive: archive_functions, _ entry: OpaquePointer) -> String? {
+        if let name = archive.archive_entry_pathname_utf8(entry) { return String(cString: name) }
+        return archive.archive_entry_pathname(entry).map { String(cString: $0) }
     }
 
     /// Whether a name stays in the archive. Nothing is written by it; who packs such names means
@@ -75,16 +79,17 @@ struct Archive {
     }
 
     private static func unpack(
-        _ reader: OpaquePointer, _ mediaType: MediaType, _ limits: ExtractionLimits,
+        _ archive: archive_functions, _ reader: OpaquePointer, _ mediaType: MediaType,
+        _ limits: ExtractionLimits,
         _ left: inout Int, _ deadline: Deadline
     ) throws(ExtractionError) -> [UInt8] {
         var bytes: [UInt8] = []
         var block = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let count = block.withUnsafeMutableBytes { buffer in
-                archive_read_data(reader, buffer.baseAddress, buffer.count)
+                archive.archive_read_data(reader, buffer.baseAddress, buffer.count)
             }
-            guard count >= 0 else { throw damage(reader, mediaType) }
+            guard count >= 0 else { throw damage(archive, reader, mediaType) }
             if count == 0 { return bytes }
             guard count <= left else { throw .unpacksTooLarge(limit: limits.unpackedByteCount) }
             left -= count
@@ -93,8 +98,10 @@ struct Archive {
         }
     }
 
-    private static func damage(_ reader: OpaquePointer, _ mediaType: MediaType) -> ExtractionError {
-        let message = archive_error_string(reader).map { String(cString: $0) } ?? ""
+    private static func damage(
+        _ archive: archive_functions, _ reader: OpaquePointer, _ mediaType: MediaType
+    ) -> ExtractionError {
+        let message = archive.archive_error_string(reader).map { String(cString: $0) } ?? ""
         // The library's own words, cut where names of files might follow.
         let reason = message.prefix { $0 != "'" && $0 != "\"" && $0 != "(" }
         if message.contains("ncrypt") || message.contains("assphrase") { return .encrypted }

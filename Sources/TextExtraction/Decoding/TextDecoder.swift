@@ -1,4 +1,3 @@
-import CLibXML2
 import CUchardet
 
 /// Bytes in whatever encoding they are → Unicode, with the way back to the bytes.
@@ -27,7 +26,7 @@ struct TextDecoder {
         if let text = String(validating: bytes[start...], as: UTF8.self) {
             return Decoded(text: text, sourceMap: SourceMap(.utf8, sourceStart: start))
         }
-        for name in [declared, detect(bytes)] {
+        for name in [declared, try detect(bytes)] {
             guard let name, let decoded = decodeLegacy(bytes, name) else { continue }
             return decoded
         }
@@ -53,20 +52,21 @@ struct TextDecoder {
     }
 
     /// What uchardet takes the bytes for. It needs more than a few to tell.
-    private static func detect(_ bytes: [UInt8]) -> String? {
+    private static func detect(_ bytes: [UInt8]) throws(ExtractionError) -> String? {
+        let library = try Libraries.uchardet.loaded()
         guard bytes.lazy.filter({ $0 >= 0x80 }).prefix(minimumEvidence).count == minimumEvidence,
-            let detector = uchardet_new()
+            let detector = library.uchardet_new()
         else { return nil }
-        defer { uchardet_delete(detector) }
+        defer { library.uchardet_delete(detector) }
         let sample = bytes.prefix(1 << 20)
         let status = sample.withUnsafeBufferPointer { buffer in
             buffer.withMemoryRebound(to: CChar.self) { characters in
-                uchardet_handle_data(detector, characters.baseAddress, characters.count)
+                library.uchardet_handle_data(detector, characters.baseAddress, characters.count)
             }
         }
         guard status == 0 else { return nil }
-        uchardet_data_end(detector)
-        let name = uchardet_get_charset(detector).map { String(cString: $0) } ?? ""
+        library.uchardet_data_end(detector)
+        let name = library.uchardet_get_charset(detector).map { String(cString: $0) } ?? ""
         if isLatin(name), !hasEvidence(bytes) { return nil }
         return name.isEmpty ? nil : name
     }

@@ -21,7 +21,7 @@ enum MediaTypeDetection {
             return try packed(file, named, limits, deadline)
         }
         if let certain = certainType(start) { return certain }
-        if isText(start) { return textType(start, named) }
+        if isText(start) { return try textType(start, named) }
         if start.starts(with: [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1]) {
             return try compound(start, named)
         }
@@ -29,7 +29,7 @@ enum MediaTypeDetection {
             throw start.isEmpty
                 ? .empty : .damaged(named, reason: "it does not begin as one does")
         }
-        let known = libmagic(start)
+        let known = try libmagic(start)
         guard let known, known != "application/octet-stream", !known.hasPrefix("text/") else {
             throw .binary
         }
@@ -43,12 +43,14 @@ enum MediaTypeDetection {
         return nil
     }
 
-    private static func textType(_ start: [UInt8], _ named: MediaType?) -> MediaType {
+    private static func textType(
+        _ start: [UInt8], _ named: MediaType?
+    ) throws(ExtractionError) -> MediaType {
         if named == .markdown || named == .html { return named ?? .html }
         if looksLikeHTML(start), named != .sourceCode, named != .email { return .html }
         if start.starts(with: "WEBVTT".utf8) { return .webVTT }
         if let named, !named.isContainer, named != .rtf, named != .plainText { return named }
-        switch libmagic(start) {
+        switch try libmagic(start) {
         case "message/rfc822", "message/news": return .email
         case "application/json": return .json
         case "application/x-ndjson": return .jsonLines
@@ -99,7 +101,7 @@ enum MediaTypeDetection {
         if named == .docx || named == .pptx || start.firstRange(of: mark) != nil {
             throw .encrypted
         }
-        throw .unsupported(MediaType(rawValue: libmagic(start) ?? "application/x-ole-storage"))
+        throw .unsupported(MediaType(rawValue: try libmagic(start) ?? "application/x-ole-storage"))
     }
 
     /// Whether bytes may be text: UTF-16, or none of the controls that text does not have.
@@ -125,11 +127,12 @@ enum MediaTypeDetection {
     }
 
     /// What libmagic takes the bytes for.
-    private static func libmagic(_ start: [UInt8]) -> String? {
-        guard let magic = magic_open(MAGIC_MIME_TYPE) else { return nil }
-        defer { magic_close(magic) }
-        guard magic_load(magic, nil) == 0 else { return nil }
-        let name = start.withUnsafeBytes { magic_buffer(magic, $0.baseAddress, $0.count) }
+    private static func libmagic(_ start: [UInt8]) throws(ExtractionError) -> String? {
+        let library = try Libraries.magic.loaded()
+        guard let magic = library.magic_open(MAGIC_MIME_TYPE) else { return nil }
+        defer { library.magic_close(magic) }
+        guard library.magic_load(magic, nil) == 0 else { return nil }
+        let name = start.withUnsafeBytes { library.magic_buffer(magic, $0.baseAddress, $0.count) }
         return name.map { String(cString: $0) }
     }
 }

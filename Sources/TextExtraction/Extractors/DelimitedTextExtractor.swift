@@ -6,28 +6,31 @@ enum DelimitedTextExtractor {
     static func extract(
         _ text: String, _ type: MediaType, _ limits: ExtractionLimits, _ deadline: Deadline
     ) throws(ExtractionError) -> ExtractedText {
+        let csv = try Libraries.csv.loaded()
         var parser = csv_parser()
-        guard csv_init(&parser, UInt8(CSV_APPEND_NULL)) == 0 else { throw .unreadable(.noMemory) }
-        defer { csv_free(&parser) }
+        guard csv.csv_init(&parser, UInt8(CSV_APPEND_NULL)) == 0 else {
+            throw .unreadable(.noMemory)
+        }
+        defer { csv.csv_free(&parser) }
         var text = text
         let delimiter =
             type == .tsv ? UInt8(ascii: "\t") : text.withUTF8 { mostFrequentDelimiter(in: $0) }
-        csv_set_delim(&parser, delimiter)
+        csv.csv_set_delim(&parser, delimiter)
         let table = Table(DocumentBuilder(maximumByteCount: limits.textByteCount))
         let user = Unmanaged.passUnretained(table).toOpaque()
         let isWhole = text.withUTF8 { utf8 in
-            feed(utf8, &parser, table, user, deadline)
+            feed(csv, utf8, &parser, table, user, deadline)
         }
         guard isWhole else { throw table.failure ?? .damaged(type, reason: "not readable as such") }
-        csv_fini(&parser, addField, endRecord, user)
+        _ = csv.csv_fini(&parser, addField, endRecord, user)
         try table.finish()
         return table.builder.extractedText(type)
     }
 
     /// A line a step: a record is over when the line is that it ends in, so its lines are known.
     private static func feed(
-        _ utf8: UnsafeBufferPointer<UInt8>, _ parser: inout csv_parser, _ table: Table,
-        _ user: UnsafeMutableRawPointer, _ deadline: Deadline
+        _ csv: csv_functions, _ utf8: UnsafeBufferPointer<UInt8>, _ parser: inout csv_parser,
+        _ table: Table, _ user: UnsafeMutableRawPointer, _ deadline: Deadline
     ) -> Bool {
         var start = 0
         while start < utf8.count {
@@ -35,7 +38,7 @@ enum DelimitedTextExtractor {
             table.line += 1
             let line = UnsafeBufferPointer(rebasing: utf8[start..<end])
             guard
-                csv_parse(&parser, line.baseAddress, line.count, addField, endRecord, user)
+                csv.csv_parse(&parser, line.baseAddress, line.count, addField, endRecord, user)
                     == line.count, table.failure == nil
             else { return false }
             start = end

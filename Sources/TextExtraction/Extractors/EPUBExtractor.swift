@@ -107,8 +107,10 @@ enum EPUBExtractor {
 extension String {
     /// With `%20` and the like as what they stand for (RFC 3986), by libxml2.
     fileprivate var removingPercentEncoding: String {
-        guard let unescaped = xmlURIUnescapeString(self, 0, nil) else { return self }
-        defer { xml_release(unescaped) }
+        guard let xml = Libraries.xml.functions,
+            let unescaped = xml.xmlURIUnescapeString(self, 0, nil)
+        else { return self }
+        defer { xml.xmlFree.pointee?(unescaped) }
         return String(cString: unescaped)
     }
 }

@@ -10,16 +10,17 @@ enum MarkupParser {
         xml bytes: [UInt8], _ handler: MarkupHandler, _ deadline: Deadline
     ) throws(ExtractionError) -> Bool {
         guard !bytes.isEmpty else { return false }
+        let xml = try Libraries.xml.loaded()
         let context = bytes.withUnsafeBytes { buffer in
-            xmlCreateMemoryParserCtxt(buffer.baseAddress, Int32(clamping: buffer.count))
+            xml.xmlCreateMemoryParserCtxt(buffer.baseAddress, Int32(clamping: buffer.count))
         }
         guard let context else { throw .unreadable(.noMemory) }
-        defer { release(context) }
+        defer { release(context, xml) }
         let options =
             XML_PARSE_SAX1.rawValue | XML_PARSE_NONET.rawValue | XML_PARSE_NOERROR.rawValue
             | XML_PARSE_NOWARNING.rawValue
-        xmlCtxtUseOptions(context, Int32(options))
-        return try run(context, handler, deadline) { xmlParseDocument(context) }
+        _ = xml.xmlCtxtUseOptions(context, Int32(options))
+        return try run(context, xml, handler, deadline) { xml.xmlParseDocument(context) }
     }
 
     /// - Parameter utf8: the document, decoded; what it declares of its encoding does not count.
@@ -27,33 +28,35 @@ enum MarkupParser {
         html utf8: [UInt8], _ handler: MarkupHandler, _ deadline: Deadline
     ) throws(ExtractionError) {
         guard !utf8.isEmpty else { return }
+        let xml = try Libraries.xml.loaded()
         let context = utf8.withUnsafeBufferPointer { buffer in
             buffer.withMemoryRebound(to: CChar.self) { characters in
-                htmlCreateMemoryParserCtxt(characters.baseAddress, Int32(clamping: buffer.count))
+                xml.htmlCreateMemoryParserCtxt(
+                    characters.baseAddress, Int32(clamping: buffer.count))
             }
         }
         guard let context else { throw .unreadable(.noMemory) }
-        defer { release(context) }
+        defer { release(context, xml) }
         let options =
             HTML_PARSE_RECOVER.rawValue | HTML_PARSE_NONET.rawValue | HTML_PARSE_NOERROR.rawValue
             | HTML_PARSE_NOWARNING.rawValue | HTML_PARSE_IGNORE_ENC.rawValue
             | HTML_PARSE_NOIMPLIED.rawValue
-        htmlCtxtUseOptions(context, Int32(options))
-        xmlSwitchEncoding(context, XML_CHAR_ENCODING_UTF8)
-        _ = try run(context, handler, deadline) { htmlParseDocument(context) }
+        _ = xml.htmlCtxtUseOptions(context, Int32(options))
+        _ = xml.xmlSwitchEncoding(context, XML_CHAR_ENCODING_UTF8)
+        _ = try run(context, xml, handler, deadline) { xml.htmlParseDocument(context) }
     }
 
-    private static func release(_ context: xmlParserCtxtPtr) {
-        if let document = context.pointee.myDoc { xmlFreeDoc(document) }
+    private static func release(_ context: xmlParserCtxtPtr, _ xml: xml_functions) {
+        if let document = context.pointee.myDoc { xml.xmlFreeDoc(document) }
         context.pointee.myDoc = nil
-        xmlFreeParserCtxt(context)
+        xml.xmlFreeParserCtxt(context)
     }
 
     private static func run(
-        _ context: xmlParserCtxtPtr, _ handler: MarkupHandler, _ deadline: Deadline,
-        _ parse: () -> Int32
+        _ context: xmlParserCtxtPtr, _ xml: xml_functions, _ handler: MarkupHandler,
+        _ deadline: Deadline, _ parse: () -> Int32
     ) throws(ExtractionError) -> Bool {
-        let session = Session(context, handler, deadline)
+        let session = Session(context, xml, handler, deadline)
         var events = xmlSAXHandler()
         events.startElement = { Session.of($0)?.start($1, $2) }
         events.endElement = { Session.of($0)?.end($1) }
@@ -73,15 +76,18 @@ enum MarkupParser {
     /// One parse, as the parser's callbacks see it.
     private final class Session {
         let context: xmlParserCtxtPtr
+        let xml: xml_functions
         let handler: MarkupHandler
         let deadline: Deadline
         var failure: ExtractionError?
         private var eventCount = 0
 
         init(
-            _ context: xmlParserCtxtPtr, _ handler: MarkupHandler, _ deadline: Deadline
+            _ context: xmlParserCtxtPtr, _ xml: xml_functions, _ handler: MarkupHandler,
+            _ deadline: Deadline
         ) {
             self.context = context
+            self.xml = xml
             self.handler = handler
             self.deadline = deadline
         }
@@ -110,7 +116,7 @@ enum MarkupParser {
 
         /// An entity that is not XML's own and was not declared: HTML's are known.
         func reference(_ name: UnsafePointer<UInt8>?) {
-            guard let entity = htmlEntityLookup(name),
+            guard let entity = xml.htmlEntityLookup(name),
                 let scalar = Unicode.Scalar(entity.pointee.value), goesOn()
             else { return }
             Array(String(Character(scalar)).utf8).withUnsafeBufferPointer { handler.text($0) }
@@ -131,7 +137,7 @@ enum MarkupParser {
 
         private func stop(_ reason: ExtractionError) {
             failure = failure ?? reason
-            xmlStopParser(context)
+            xml.xmlStopParser(context)
         }
 
         private func local(_ name: UnsafePointer<UInt8>) -> String {

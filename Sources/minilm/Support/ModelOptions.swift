@@ -126,7 +126,7 @@ struct ComputeOptions: ParsableArguments {
         model path: String, isReproducible: Bool = false
     ) throws -> Embedder {
         var configuration = Embedder.Configuration()
-        var model = try EmbeddingModel(path: path)
+        var model = try EmbeddingModel(path: path, isNeededSoon: true)
         if let backend = try chosenBackend() {
             model = model.on(backend)
             configuration.batchTokenCount = backend.standardBatchTokenCount
@@ -172,7 +172,12 @@ struct ComputeOptions: ParsableArguments {
             throw CommandFailure(
                 .usage, "$MINILM_BACKEND is \"\(name)\", expected auto, simd or openblas")
         }
-        return Transformer.Backend(rawValue: choice.rawValue)
+        let backend = Transformer.Backend(rawValue: choice.rawValue)
+        guard backend?.isInstalled ?? true else {
+            throw CommandFailure(
+                .usage, "OpenBLAS is not installed; as root: apt-get install libopenblas0")
+        }
+        return backend
     }
 
     /// - Throws: `CommandFailure` when the ceiling has no room for the model and one text.

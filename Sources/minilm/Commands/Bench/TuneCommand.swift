@@ -72,7 +72,7 @@ struct TuneCommand: ParsableCommand {
         }
         try consider(
             [best]
-                + Backend.allCases.filter { $0 != best.backend }.map {
+                + Backend.installed.filter { $0 != best.backend }.map {
                     best.with(backend: $0, batchTokens: $0.standardBatchTokenCount)
                 })
         try consider(
