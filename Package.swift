@@ -64,7 +64,9 @@ let package = Package(
         .systemLibrary(name: "CLibArchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CLibCSV", providers: [.apt(["libcsv-dev"])]),
         .systemLibrary(
-            name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+            // Its own file would link the library, which is loaded when it is needed.
+            name: "CLibXML2", pkgConfig: isRoot ? nil : "libxml-2.0",
+            providers: [.apt(["libxml2-dev"])]),
         .systemLibrary(name: "CMagic", providers: [.apt(["libmagic-dev"])]),
         .systemLibrary(name: "CUchardet", providers: [.apt(["libuchardet-dev"])]),
         .target(name: "CRapidJSON"),
@@ -200,6 +202,13 @@ let package = Package(
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
 )
+
+if isRoot {
+    for target in package.targets where target.type != .system {
+        target.swiftSettings =
+            (target.swiftSettings ?? []) + [.unsafeFlags(["-Xcc", "-I/usr/include/libxml2"])]
+    }
+}
 
 // CI turns warnings into errors; a newer compiler's new warnings stop nobody else.
 if Context.environment["MINILM_WARNINGS_AS_ERRORS"] != nil {

@@ -25,6 +25,9 @@ strays=$(git grep -lE '\btry[!?]|TODO|FIXME' -- Sources || true)
 if [ -x .build/release/minilm ]; then
     tools/install-packages.sh binutils valgrind
     tools/check-instruction-sets.sh
+    libraries=$(objdump -p .build/release/minilm | awk '$1 == "NEEDED" { print $2 }' |
+        grep -vE '^(libsqlite3|libstdc\+\+|libgcc_s|libm|libc|ld-linux.*)\.so' || true)
+    [ -z "$libraries" ] || fail "loaded at every start, needed or not: $libraries"
     tools/benchmarks/instructions.sh
 fi
 echo "check: clean"

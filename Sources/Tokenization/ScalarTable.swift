@@ -31,9 +31,12 @@ struct ScalarTable: Sendable {
         @inline(__always) var isPlain: Bool { bits <= Self.payloadMask }
     }
 
-    /// The page of each 256 scalars.
+    /// The page of each 256 scalars. Those that are alike in all of them share one.
     private var pageNumbers: [UInt16]
     private var entries: [Entry]
+    /// The pages that are all of one entry, by its bits, and whether a page is one of them.
+    private var uniformPages: [UInt32: UInt16] = [Entry.identity.bits: 0]
+    private var isUniform = [true]
     /// For each sequence its length, then an entry a scalar, each with its replacement filled in.
     private(set) var sequences: [Entry] = []
     private var combiningClasses: [UInt32: UInt8] = [:]
@@ -66,16 +69,34 @@ struct ScalarTable: Sendable {
     private mutating func set(_ pairs: [UInt32], _ entry: Entry) {
         for i in stride(from: 0, to: pairs.count, by: 2) {
             for page in Int(pairs[i] >> 8)...Int(pairs[i + 1] >> 8) {
-                if pageNumbers[page] == 0 {
-                    pageNumbers[page] = UInt16(entries.count >> 8)
-                    entries.append(contentsOf: repeatElement(.identity, count: 256))
-                }
-                let start = Int(pageNumbers[page]) << 8
                 let low = max(Int(pairs[i]) - page << 8, 0)
                 let high = min(Int(pairs[i + 1]) - page << 8, 0xFF)
+                if low == 0, high == 0xFF, isUniform[Int(pageNumbers[page])] {
+                    pageNumbers[page] = uniformPage(entry)
+                    continue
+                }
+                if isUniform[Int(pageNumbers[page])] {
+                    pageNumbers[page] = newPage(entries[Int(pageNumbers[page]) << 8], false)
+                }
+                let start = Int(pageNumbers[page]) << 8
                 for j in start + low...start + high { entries[j] = entry }
             }
         }
+    }
+
+    private mutating func uniformPage(_ entry: Entry) -> UInt16 {
+        if let page = uniformPages[entry.bits] { return page }
+        let page = newPage(entry, true)
+        uniformPages[entry.bits] = page
+        return page
+    }
+
+    private mutating func newPage(_ entry: Entry, _ isUniform: Bool) -> UInt16 {
+        defer {
+            entries.append(contentsOf: repeatElement(entry, count: 256))
+            self.isUniform.append(isUniform)
+        }
+        return UInt16(entries.count >> 8)
     }
 
     private mutating func entry(_ fate: NormalizationSets.Fate, for scalar: UInt32) -> Entry {

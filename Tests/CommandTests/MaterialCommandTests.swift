@@ -93,23 +93,29 @@ import Testing
 
     /// Libraries are loaded by the first file that needs one.
     @Test func aMissingLibraryFailsItsFilesOnly() throws {
-        let libraries = try directory.broken(["libgmime-3.0.so.0", "libarchive.so.13"])
+        let libraries = try directory.broken([
+            "libgmime-3.0.so.0", "libarchive.so.13", "libxml2.so.2",
+        ])
         let result = try Program.run(
             [
                 "material", "add", document("river.eml"), document("river.odt"),
-                document("river.md"), "--subject", "s", "--create-subject",
+                document("river.html"), document("river.md"), "--subject", "s", "--create-subject",
             ],
             environment: [
                 "MINILM_LIBRARY": directory.path("library.sqlite"), "LD_LIBRARY_PATH": libraries,
             ])
         #expect(result.status == 1)
-        for (name, package) in [("GMime", "libgmime-3.0-0"), ("libarchive", "libarchive13")] {
+        for (name, package) in [
+            ("GMime", "libgmime-3.0-0"), ("libarchive", "libarchive13"), ("libxml2", "libxml2"),
+        ] {
             let reason = "\(name) is not installed; as root: apt-get install \(package)"
             #expect(result.errors.contains(reason), "\(result.errors)")
         }
         let materials = try json(try run("material", "list", "--json"))
         #expect(
-            materials.map { $0["processing_status"]?.string } == ["failed", "failed", "extracted"])
+            materials.map { $0["processing_status"]?.string } == [
+                "failed", "failed", "failed", "extracted",
+            ])
     }
 
     @Test func aDryRunSaysWhatARunDoes() throws {

@@ -8,7 +8,9 @@ struct BLASTests {
         let stride = columns + 3
         let matrix = (0..<max(1, rows * stride)).map { Float($0 % 97) / 97 - 0.5 }
         let x = (0..<columns).map { Float($0 % 89) / 89 - 0.5 }
-        var (y, plain) = ([Float](repeating: -7, count: rows + 1), [Float](repeating: -7, count: rows + 1))
+        var (y, plain) = (
+            [Float](repeating: -7, count: rows + 1), [Float](repeating: -7, count: rows + 1)
+        )
         BLAS.product(matrix, stride: stride, rows: rows, columns: columns, x, into: &y)
         BLAS.plainProduct(matrix, stride: stride, rows: rows, columns: columns, x, into: &plain)
         for (a, b) in zip(y, plain) { #expect(abs(a - b) <= 1e-4) }
