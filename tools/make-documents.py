@@ -139,6 +139,25 @@ def by_hand():
         write(f"{name}.words", text)
 
 
+def nested():
+    """A table in a cell of a table, with text of the cell before and after it."""
+    cell = lambda *content: f"<w:tc>{''.join(content)}</w:tc>"
+    table = lambda *rows: "<w:tbl>" + "".join(f"<w:tr>{row}</w:tr>" for row in rows) + "</w:tbl>"
+    inner = table(cell(paragraph("weir")) + cell(paragraph("sluice")))
+    docx(os.path.join(OUT, "nested.docx"),
+         table(cell(paragraph("upstream"), inner, paragraph("downstream")) + cell(paragraph("lock"))))
+    cell = lambda *content: f"<table:table-cell>{''.join(content)}</table:table-cell>"
+    table = lambda *rows: "<table:table>" + "".join(f"<table:table-row>{row}</table:table-row>" for row in rows) + "</table:table>"
+    text = lambda words: f"<text:p>{words}</text:p>"
+    inner = table(cell(text("weir")) + cell(text("sluice")))
+    with zipfile.ZipFile(os.path.join(OUT, "nested.odt"), "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.text")
+        archive.writestr("content.xml", '<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
+                         'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0">'
+                         "<office:body><office:text>" + table(cell(text("upstream"), inner, text("downstream")) + cell(text("lock"))) +
+                         "</office:text></office:body></office:document-content>")
+
+
 def hostile():
     folder = os.path.join(OUT, "hostile")
     os.makedirs(folder)
@@ -178,4 +197,5 @@ os.makedirs(OUT)
 by_pandoc()
 by_groff()
 by_hand()
+nested()
 hostile()

@@ -41,6 +41,14 @@ import TextExtraction
         #expect(!extracted.text.contains("HIDDEN"))
     }
 
+    /// A table in a cell of another takes none of that cell's text away.
+    @Test(arguments: ["nested.docx", "nested.odt"])
+    func tablesWithinTablesAreExtracted(name: String) throws {
+        let text = try TextExtractor().extract(path: Self.path(name)).text
+        let words = text.split { !$0.isLetter }.map(String.init)
+        #expect(words == ["upstream", "weir", "sluice", "downstream", "lock"])
+    }
+
     private func chunks(_ name: String, window: Int = 40) throws -> [TextChunk] {
         let chunker = Chunker(tokenizer: try TestTokenizers.best(), maximumTokenCount: window)
         return chunker.chunks(of: try TextExtractor().extract(path: Self.path(name)))

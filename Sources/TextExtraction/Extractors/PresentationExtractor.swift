@@ -57,8 +57,7 @@ enum PresentationExtractor {
         private var placeholder: String?
         private var paragraph: [UInt8] = []
         private var isInText = false
-        private var rows: [[String]]?
-        private var cell: [String] = []
+        private var tables = NestedTables()
         private var skipDepth = 0
 
         init(_ builder: DocumentBuilder, isNotes: Bool = false) {
@@ -75,9 +74,9 @@ enum PresentationExtractor {
             case "p": paragraph = []
             case "t": isInText = true
             case "br": paragraph.append(0x0A)
-            case "tbl": rows = []
-            case "tr": rows?.append([])
-            case "tc": cell = []
+            case "tbl": tables.begin()
+            case "tr": tables.beginRow()
+            case "tc": tables.beginCell()
             default: break
             }
         }
@@ -88,15 +87,11 @@ enum PresentationExtractor {
             switch name {
             case "t": isInText = false
             case "p": endParagraph()
-            case "tc":
-                if let count = rows?.count, count > 0 {
-                    rows?[count - 1].append(cell.joined(separator: " "))
-                }
+            case "tc": tables.endCell()
             case "tbl":
-                if let rows {
+                if let rows = tables.end() {
                     attempt { () throws(ExtractionError) in try builder.append(rows: rows) }
                 }
-                rows = nil
             case "sp": placeholder = nil
             default: break
             }
@@ -109,8 +104,8 @@ enum PresentationExtractor {
         private func endParagraph() {
             let text = String(decoding: paragraph, as: UTF8.self)
             paragraph = []
-            if rows != nil {
-                if !text.trimmed.isEmpty { cell.append(text) }
+            guard tables.isEmpty else {
+                tables.append(text)
                 return
             }
             // What every page has: numbers, dates, footers. Of notes, the notes alone.

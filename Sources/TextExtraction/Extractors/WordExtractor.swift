@@ -52,92 +52,53 @@ enum WordExtractor {
         }
     }
 
-    private final class BodyReader: MarkupHandler {
-        var builder: DocumentBuilder
+    private final class BodyReader: FlowReader {
         private let levels: [String: Int]
-        /// A text box has paragraphs within a paragraph.
-        private var paragraphs: [(text: [UInt8], level: Int?)] = []
-        private var tables: [[[String]]] = []
-        private var cell: [String] = []
         private var isInText = false
         private var skipDepth = 0
 
         init(_ levels: [String: Int], _ builder: DocumentBuilder) {
             self.levels = levels
-            self.builder = builder
+            super.init(builder)
         }
 
+        /// The same once more for old readers; and what was deleted.
+        private static let skipped: Set<String> = ["Fallback", "del", "moveFrom"]
+
         override func start(_ name: String, _ attributes: MarkupAttributes) {
-            // The same once more for old readers; and what was deleted.
-            if name == "Fallback" || name == "del" || name == "moveFrom" { skipDepth += 1 }
+            if Self.skipped.contains(name) { skipDepth += 1 }
             guard skipDepth == 0 else { return }
             switch name {
-            case "p": paragraphs.append(([], nil))
+            case "p": beginParagraph()
             case "pStyle": setLevel(attributes["val"].flatMap { levels[$0] })
             case "outlineLvl":
                 let level = attributes["val"].flatMap { Int($0) }
                 if let level, level < 9 { setLevel(min(6, level + 1)) }
             case "t": isInText = true
-            case "tab": add(" ")
-            case "br", "cr": add("\n")
-            case "noBreakHyphen": add("-")
-            case "tbl": tables.append([])
-            case "tr": if !tables.isEmpty { tables[tables.count - 1].append([]) }
-            case "tc": cell = []
+            case "tab": add(" ".utf8)
+            case "br", "cr": add("\n".utf8)
+            case "noBreakHyphen": add("-".utf8)
+            case "tbl": beginTable()
+            case "tr": beginRow()
+            case "tc": beginCell()
             default: break
             }
         }
 
         override func end(_ name: String) {
-            if name == "Fallback" || name == "del" || name == "moveFrom" { skipDepth -= 1 }
+            if Self.skipped.contains(name) { skipDepth -= 1 }
             guard skipDepth == 0 else { return }
             switch name {
             case "t": isInText = false
             case "p": endParagraph()
-            case "tc":
-                guard let last = tables.last, !last.isEmpty else { return }
-                tables[tables.count - 1][last.count - 1].append(cell.joined(separator: " "))
-                cell = []
-            case "tbl":
-                guard let rows = tables.popLast() else { return }
-                if tables.isEmpty {
-                    attempt { () throws(ExtractionError) in try builder.append(rows: rows) }
-                } else {
-                    cell += rows.map { $0.joined(separator: " ") }
-                }
+            case "tc": endCell()
+            case "tbl": endTable()
             default: break
             }
         }
 
         override func text(_ text: UnsafeBufferPointer<UInt8>) {
-            guard isInText, skipDepth == 0, !paragraphs.isEmpty else { return }
-            paragraphs[paragraphs.count - 1].text += text
-        }
-
-        private func setLevel(_ level: Int?) {
-            guard !paragraphs.isEmpty else { return }
-            paragraphs[paragraphs.count - 1].level = level
-        }
-
-        private func add(_ text: String) {
-            guard !paragraphs.isEmpty else { return }
-            paragraphs[paragraphs.count - 1].text += text.utf8
-        }
-
-        private func endParagraph() {
-            guard let paragraph = paragraphs.popLast() else { return }
-            let text = String(decoding: paragraph.text, as: UTF8.self)
-            if !tables.isEmpty {
-                if !text.trimmed.isEmpty { cell.append(text) }
-                return
-            }
-            attempt { () throws(ExtractionError) in
-                if let level = paragraph.level {
-                    try builder.append(text.onOneLine, .heading(level: level))
-                } else {
-                    try builder.append(text)
-                }
-            }
+            if isInText, skipDepth == 0 { add(text) }
         }
     }
 }
