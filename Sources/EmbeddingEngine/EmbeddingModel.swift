@@ -38,7 +38,7 @@ public struct EmbeddingModel: Sendable {
             file = try SafetensorsFile(path: path)
             settings = try ModelSettings(file)
             let weights = try BertWeights(file, settings.configuration)
-            if isNeededSoon { Self.loadLayers(file) }
+            Self.prepareLayers(file, isNeededSoon: isNeededSoon)
             try Self.checkNames(file, settings.configuration)
             tokenizer = try Self.tokenizer(file, settings)
             encoder = BertEncoder(
@@ -55,13 +55,14 @@ public struct EmbeddingModel: Sendable {
     }
 
     /// Every text needs all of the layers, and a few rows of the embeddings.
-    private static func loadLayers(_ file: SafetensorsFile) {
+    private static func prepareLayers(_ file: SafetensorsFile, isNeededSoon: Bool) {
         let ranges = file.header.tensors.filter { $0.name.hasPrefix(BertWeights.layerPrefix) }
             .map(\.fileRange)
         guard let start = ranges.map(\.lowerBound).min(), let end = ranges.map(\.upperBound).max()
         else { return }
+        file.file.useLargePages(from: start)
         // Without a thread the first text waits for the pages.
-        _ = Threads.start { file.file.load(start..<end) }
+        if isNeededSoon { _ = Threads.start { file.file.load(start..<end) } }
     }
 
     /// The same model, computed by another backend.

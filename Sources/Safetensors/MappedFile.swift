@@ -64,22 +64,38 @@ public final class MappedFile: @unchecked Sendable {
         }
     }
 
+    /// Asks for the part from an offset on to be mapped in large pages, where the system has it in such
+    /// or has yet to read it, and for the part before it in small ones: a few of its bytes then bring
+    /// few others into the process's memory.
+    public func useLargePages(from offset: Int) {
+        let start = min(offset, bytes.count) / Self.pageSize * Self.pageSize
+        advise(0..<start, MADV_NOHUGEPAGE)
+        advise(start..<bytes.count, MADV_HUGEPAGE)
+    }
+
     /// Brings a part into memory and waits for it. Whoever reads it then does not stop at every page.
     ///
     /// What cannot be had is left to whoever reads it.
     public func load(_ range: Range<Int>) {
-        guard let base = bytes.baseAddress else { return }
-        let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
-        // Pieces: mapping anything else waits for the one in work.
-        let pieceSize = 1 << 20
-        var start = range.lowerBound / pageSize * pageSize
+        // In pieces: mapping anything else waits for the one in work.
+        let pieceSize = 1 << 21
+        var start = range.lowerBound / Self.pageSize * Self.pageSize
         while start < range.upperBound {
             let end = min(start + pieceSize, range.upperBound)
-            let address = UnsafeMutableRawPointer(mutating: base + start)
-            // Linux 5.14 and newer; MADV_POPULATE_READ, which older C libraries have no name for.
-            guard madvise(address, end - start, 22) == 0 else { return }
+            // MADV_POPULATE_READ of Linux 5.14, which older C libraries have no name for.
+            guard advise(start..<end, 22) else { return }
             start = end
         }
+    }
+
+    private static let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
+
+    /// - Parameter range: from the start of a page.
+    @discardableResult
+    private func advise(_ range: Range<Int>, _ advice: Int32) -> Bool {
+        guard let base = bytes.baseAddress, !range.isEmpty else { return true }
+        let address = UnsafeMutableRawPointer(mutating: base + range.lowerBound)
+        return madvise(address, range.count, advice) == 0
     }
 
     private static func stamp(

@@ -45,7 +45,7 @@ struct MiniLM: ParsableCommand {
         StandardStreams.openMissing()
         Signals.install()
         do {
-            var command = try parseAsRoot()
+            var command = try parsedCommand()
             try command.run()
             try StandardStreams.flushOutput()
             // Threads may still compute what nobody waits for: nothing is torn down below them.
@@ -57,5 +57,17 @@ struct MiniLM: ParsableCommand {
             let message = message(for: error).split(separator: "\n").first ?? "wrong usage"
             CommandFailure(.usage, "\(message) (see minilm --help)").report()
         }
+    }
+
+    /// What other programs start, again and again, with right arguments: these are read without
+    /// preparing all other commands. Whatever is wrong with them is found again, and said, by the
+    /// parser of all.
+    private static func parsedCommand() throws -> any ParsableCommand {
+        let often: [any ParsableCommand.Type] = [ServeCommand.self, EmbedCommand.self]
+        let arguments = CommandLine.arguments.dropFirst()
+        if let type = often.first(where: { $0.configuration.commandName == arguments.first }) {
+            do { return try type.parse(Array(arguments.dropFirst())) } catch {}
+        }
+        return try parseAsRoot()
     }
 }

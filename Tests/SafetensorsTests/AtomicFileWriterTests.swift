@@ -42,6 +42,30 @@ struct AtomicFileWriterTests {
         #expect(try contents(path) == expected)
     }
 
+    /// Pieces of any length, small and large ones mixed, over the ends of several blocks.
+    @Test func piecesOfAnyLengthKeepTheirOrder() throws {
+        let path = directory.path("f")
+        let writer = try AtomicFileWriter(path: path)
+        var expected: [UInt8] = []
+        for (i, count) in [1, 3_000_000, 0, 2_097_150, 1, 2_097_152, 5, 4_194_304, 70_000]
+            .enumerated()
+        {
+            let piece = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ i) }
+            if i.isMultiple(of: 2) {
+                try writer.write(piece)
+            } else {
+                try piece.withUnsafeBytes { try writer.write($0) }
+            }
+            expected += piece
+            if i == 4 {
+                try writer.overwrite([200, 201], at: 2_097_151)
+                expected.replaceSubrange(2_097_151..<2_097_153, with: [200, 201])
+            }
+        }
+        try writer.commit()
+        #expect(try contents(path) == expected)
+    }
+
     @Test func abandonedWriterLeavesTheOldFile() throws {
         let path = try directory.write("f", [1, 2, 3])
         do {

@@ -129,6 +129,15 @@ struct MappedFileTests {
         #expect(try residentByteCount(of: path) >= 3_000_001)
     }
 
+    @Test(arguments: [0, 1, 4096, 2_200_000, 3_000_001, 9_000_000])
+    func largePagesChangeNoByte(offset: Int) throws {
+        let bytes = (0..<3_000_001).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+        let file = try MappedFile(path: directory.write("f", bytes))
+        file.useLargePages(from: offset)
+        file.load(0..<bytes.count)
+        #expect(file.bytes.elementsEqual(bytes))
+    }
+
     /// What of a mapped file this process has in memory.
     private func residentByteCount(of path: String) throws -> Int {
         let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: "/proc/self/smaps"))
