@@ -13,7 +13,7 @@ fi
 # What pdftotext and unrtf are missing from, a PDF or RTF file says itself; the tests need both.
 packages=(
     libopenblas-dev libsqlite3-dev rapidjson-dev
-    libarchive-dev libcsv-dev libgmime-3.0-0 libmagic-dev libuchardet-dev libxml2-dev poppler-utils unrtf
+    libarchive-dev libcsv-dev libgmime-3.0-dev libmagic-dev libuchardet-dev libxml2-dev poppler-utils unrtf
     "$@"
 )
 if ! command -v dpkg-query >/dev/null; then

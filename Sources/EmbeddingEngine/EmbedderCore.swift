@@ -128,9 +128,14 @@ final class EmbedderCore: Sendable {
 
     private func calibrate(_ worker: EmbedderWorker) {
         let isInDemand = { self.state.withLock { $0.scheduler.jobCount > 0 || $0.isStopped } }
-        var cost = CostModel(model.settings.configuration, model.encoder.backend)
+        // What computed before must not count as what the engine takes with nothing in work.
+        worker.releaseMemory()
+        var cost = state.withLock(\.cost)
         worker.calibrate(&cost, mayGoOn: { !isInDemand() })
         state.withLock { state in
+            let others = state.memory.workspaceByteCounts.enumerated()
+                .reduce(0) { $1.offset == worker.index ? $0 : $0 + $1.element }
+            cost.baseByteCount = max(0, cost.baseByteCount - others - state.cache.byteCount)
             state.cost = cost
             state.memory.workspaceByteCounts[worker.index] = worker.workspace.byteCount
             state.calibration = .done
@@ -144,6 +149,7 @@ final class EmbedderCore: Sendable {
             if state.isStopped { return .stop }
             if state.calibration == .wanted
                 || state.calibration == .wantedWhenIdle && state.scheduler.jobCount == 0
+                    && !state.isBusy.contains(true)
             {
                 state.calibration = .running
                 state.isBusy[worker.index] = true
@@ -378,7 +384,9 @@ final class EmbedderCore: Sendable {
     /// Measures what batches cost as soon as nothing is in work, unless that was done.
     func calibrateWhenIdle() {
         state.withLock { state in
-            if state.calibration == .none { state.calibration = .wantedWhenIdle }
+            guard state.calibration == .none else { return }
+            // What the library allocates beside a workspace shows in its first product only.
+            state.calibration = model.encoder.backend == .openblas ? .wanted : .wantedWhenIdle
         }
         state.notifyAll()
     }

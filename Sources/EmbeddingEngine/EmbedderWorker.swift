@@ -115,7 +115,7 @@ final class EmbedderWorker: @unchecked Sendable {  // one thread's own
         cost.baseByteCount =
             ProcessMemory.resident - max(0, own) - workspace.byteCount
             + configuration.vocabularySize * configuration.hiddenSize * 4
-        cost.secondsPerToken = short / 16
+        if cost.secondsPerToken == 0 { cost.secondsPerToken = short / 16 }
         guard mayGoOn() else { return }
         short = min(short, measure(tokens: 16))
         let long = measure(tokens: 64)

@@ -65,7 +65,7 @@ public struct EmbeddingModel: Sendable {
         if isNeededSoon { _ = Threads.start { file.file.load(start..<end) } }
     }
 
-    /// The same model, computed by another backend.
+    /// The same model, computed by another backend, which must be installed.
     public func on(_ backend: Backend) -> EmbeddingModel {
         var model = self
         model.encoder = encoder.on(backend)

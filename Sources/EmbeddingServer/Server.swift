@@ -131,8 +131,8 @@ public final class Server {
     /// - Throws: `Failure`.
     public func run() throws(Failure) -> End {
         logger.info("serving", metadata: ["model": "\(embedder.model.settings.name)"])
-        // Who has asked already does not wait for it.
-        if input.wouldBlock() { embedder.warmUp() }
+        // Who has asked already does not wait for it, where that can be.
+        if input.wouldBlock() || embedder.model.encoder.backend == .openblas { embedder.warmUp() }
         guard output.start() else { throw .noThread }
         defer { output.finish() }
         let end = try readLines()

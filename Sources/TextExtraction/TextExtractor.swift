@@ -17,7 +17,8 @@ public struct TextExtractor: Sendable {
         public var mediaType: MediaType
     }
 
-    /// What is missing on this machine. Files of other types are read all the same.
+    /// The programs that are missing on this machine. Files of other types are read all the same. Whether a
+    /// library is missing shows when it is needed.
     public static var missingTools: [MissingTool] {
         [(PDFExtractor.tool, MediaType.pdf), (RTFExtractor.tool, .rtf)].compactMap { tool, type in
             ToolProcess.find(tool.tool) == nil

@@ -41,7 +41,7 @@ public struct BertEncoder: Sendable {
     /// Whether threads can help with a pass.
     public var usesTeams: Bool { backend == .simd }
 
-    /// The same model on another backend.
+    /// The same model on another backend, which must be installed.
     public func on(_ backend: Backend) -> BertEncoder {
         backend == self.backend
             ? self

@@ -14,16 +14,19 @@ public enum Tuner {
         let key = TuningCache.key(model)
         if let tuning = cache?.tuning(key), tuning.backend.isInstalled { return tuning }
         let tuning = trial(model)
-        cache?.remember(tuning, key)
+        // Where there was no choice there may be one later.
+        if !tuning.rates.isEmpty { cache?.remember(tuning, key) }
         return tuning
     }
 
-    /// Times both backends on a layer of the model, on one thread.
+    /// Times both backends on a layer of the model, on one thread; nothing where only one can run.
     public static func trial(_ model: EmbeddingModel) -> Tuning {
-        let backends = Backend.installed.filter {
-            AddressSpace.hasRoom(for: AddressSpace.byteCountPerWorker($0))
+        // Room comes first: to load a library takes some too.
+        let backends = Backend.allCases.filter {
+            AddressSpace.hasRoom(for: AddressSpace.byteCountPerWorker($0)) && $0.isInstalled
         }
-        let rates = model.encoder.layerRates(backends, tokens: 96, turns: 5)
+        let rates =
+            backends.count > 1 ? model.encoder.layerRates(backends, tokens: 96, turns: 5) : [:]
         let backend = fastest(rates, margin: ProcessorFeatures.hasAVX2 ? 1.5 : 1.1)
         return Tuning(
             backend: backend, threadCount: ProcessorCount.available,

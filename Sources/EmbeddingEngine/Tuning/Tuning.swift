@@ -36,6 +36,7 @@ public struct Tuning: Sendable, Equatable {
         let figures = Backend.allCases.compactMap { backend in
             rates[backend].map { "\(backend.rawValue) \(Int($0.rounded())) GFLOPS a thread" }
         }
+        if figures.isEmpty { return "there is no GPU to use, and no other backend can run here" }
         let source =
             switch basis {
             case .trial: "a short trial at the start"

@@ -26,10 +26,8 @@ struct TextDecoder {
         if let text = String(validating: bytes[start...], as: UTF8.self) {
             return Decoded(text: text, sourceMap: SourceMap(.utf8, sourceStart: start))
         }
-        for name in [declared, try detect(bytes)] {
-            guard let name, let decoded = decodeLegacy(bytes, name) else { continue }
-            return decoded
-        }
+        if let declared, let decoded = decodeLegacy(bytes, declared) { return decoded }
+        if let name = try detect(bytes), let decoded = decodeLegacy(bytes, name) { return decoded }
         return decodeWindows1252(bytes)
     }
 
@@ -53,10 +51,10 @@ struct TextDecoder {
 
     /// What uchardet takes the bytes for. It needs more than a few to tell.
     private static func detect(_ bytes: [UInt8]) throws(ExtractionError) -> String? {
-        let library = try Libraries.uchardet.loaded()
-        guard bytes.lazy.filter({ $0 >= 0x80 }).prefix(minimumEvidence).count == minimumEvidence,
-            let detector = library.uchardet_new()
+        guard bytes.lazy.filter({ $0 >= 0x80 }).prefix(minimumEvidence).count == minimumEvidence
         else { return nil }
+        let library = try Libraries.uchardet.loaded()
+        guard let detector = library.uchardet_new() else { return nil }
         defer { library.uchardet_delete(detector) }
         let sample = bytes.prefix(1 << 20)
         let status = sample.withUnsafeBufferPointer { buffer in

@@ -107,7 +107,7 @@ enum EPUBExtractor {
 extension String {
     /// With `%20` and the like as what they stand for (RFC 3986), by libxml2.
     fileprivate var removingPercentEncoding: String {
-        guard let xml = Libraries.xml.functions,
+        guard let xml = Libraries.xml.installed(),
             let unescaped = xml.xmlURIUnescapeString(self, 0, nil)
         else { return self }
         defer { xml.xmlFree.pointee?(unescaped) }

@@ -27,7 +27,7 @@ struct ReadingOptions: ParsableArguments {
         return TextExtractor(limits: limits)
     }
 
-    /// Says once what cannot be read on this machine.
+    /// Says once which programs that read files are missing on this machine.
     static func warnOfMissingTools() {
         for missing in TextExtractor.missingTools {
             StandardError.print(

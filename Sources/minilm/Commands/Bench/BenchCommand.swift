@@ -55,7 +55,8 @@ struct BenchCommand: ParsableCommand {
             throw CommandFailure(.dataError, "the model's vocabulary has no English words")
         }
         let backends: [Backend] =
-            try model.compute.chosenBackend().map { [$0] } ?? Backend.installed
+            try model.compute.chosenBackend().map { [$0] }
+            ?? [.simd, .openblas].filter(\.isInstalled)
         var embedders: [Embedder] = []
         for backend in backends {
             embedders.append(Embedder(first.model.on(backend), first.configuration))
