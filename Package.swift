@@ -64,7 +64,6 @@ let package = Package(
         .systemLibrary(name: "CLibArchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CLibCSV", providers: [.apt(["libcsv-dev"])]),
         .systemLibrary(
-            // Its own file would link the library, which is loaded when it is needed.
             name: "CLibXML2", pkgConfig: isRoot ? nil : "libxml-2.0",
             providers: [.apt(["libxml2-dev"])]),
         .systemLibrary(name: "CMagic", providers: [.apt(["libmagic-dev"])]),
@@ -203,6 +202,8 @@ let package = Package(
     cxxLanguageStandard: .cxx17
 )
 
+// libxml2's headers name one another from here. Its pkg-config file says so too, but would also link the
+// library; and a module's headers are read again wherever a target that imports it is imported.
 if isRoot {
     for target in package.targets where target.type != .system {
         target.swiftSettings =

@@ -80,7 +80,7 @@ public final class Embedder: Sendable {
     public convenience init(
         modelPath: String, _ configuration: Configuration = Configuration()
     ) throws(ModelError) {
-        self.init(try EmbeddingModel(path: modelPath), configuration)
+        self.init(try EmbeddingModel(path: modelPath, isNeededSoon: true), configuration)
     }
 
     deinit { core.stop() }
