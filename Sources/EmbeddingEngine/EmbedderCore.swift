@@ -345,7 +345,6 @@ final class EmbedderCore: Sendable {
     ) {
         let start = Instant.now
         let failures = worker.compute(batch.map(\.ids), team)
-        team?.finish()
         let seconds = (Instant.now - start).seconds
         let tokens = batch.reduce(0) { $0 + $1.ids.count }
         let deliveries = state.withLock { state in
@@ -368,6 +367,8 @@ final class EmbedderCore: Sendable {
             state.statistics.computeSeconds += seconds
             return deliveries
         }
+        // Not before: helpers that leave would take turns with this thread at the lock.
+        team?.finish()
         var results: [ObjectIdentifier: (record: JobRecord, texts: [(Int, Int)])] = [:]
         for (n, texts) in deliveries.enumerated() {
             for case (let record?, let index) in texts {

@@ -81,17 +81,21 @@ final class OutputQueue: Sendable {
         _ line: OutputLine, waits: Bool = false, isWanted: () -> Bool = { true }
     ) {
         if waits { waitForRoom(unless: { !isWanted() }) }
-        state.withLock { state in
+        let isQueued = state.withLock { state in
             var line = line
-            guard state.error == nil, isWanted() else { return line.end() }
+            guard state.error == nil, isWanted() else {
+                line.end()
+                return false
+            }
             if !state.isWriting, state.lines.isEmpty, writeAtOnce(&line) {
                 state.writtenByteCount += line.byteCount
-                return
+                return false
             }
             state.byteCount += line.byteCount
             state.lines.append(line)
+            return true
         }
-        state.notifyAll()
+        if isQueued { state.notifyAll() }
     }
 
     /// Waits until less than the limit is queued, or nothing can be written any more.
