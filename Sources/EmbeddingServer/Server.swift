@@ -87,6 +87,9 @@ public final class Server {
     private var shutdowns: [Answer] = []
     private var isShutDown = false
 
+    private var isFirstLine = true
+
+    private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
     /// What requests may take before their memory is looked at.
     private static let smallByteCount = 1 << 20
 
@@ -234,7 +237,10 @@ public final class Server {
             logger.warning("line skipped", metadata: ["bytes": "\(count)"])
             statistics.countLine()
             fail(.null, .tooLarge("max_line_bytes", count: count, limit: lineByteCount))
-        case .line(let line):
+        case .line(var line):
+            // Some languages' text streams begin with a byte order mark, unasked.
+            if isFirstLine, line.starts(with: Self.byteOrderMark) { line.removeFirst(3) }
+            isFirstLine = false
             if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return }
             statistics.countLine()
             handle(line, received)

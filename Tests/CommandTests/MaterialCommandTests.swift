@@ -57,6 +57,23 @@ import Testing
         #expect(!plain.text.contains("\u{1B}"))
     }
 
+    /// Text cannot hold such a path; the file is named, not passed over in silence.
+    @Test func aFileWhoseNameIsNotUTF8IsNamed() throws {
+        try write("good.txt", "Storks follow the mowers.")
+        let path = "\(folder)/caf".utf8CString.dropLast() + [CChar(bitPattern: 0xE9), 0]
+        let file = path.withContiguousStorageIfAvailable { fopen($0.baseAddress!, "w") }
+        fclose(try #require(file ?? nil))
+        for arguments in [["material", "add", folder], ["material", "sync", folder]] {
+            let result = try Program.run(
+                arguments + ["--subject", "s", "--create-subject"],
+                environment: ["MINILM_LIBRARY": directory.path("\(arguments[1]).sqlite")])
+            #expect(
+                result.errors.contains("caf\u{FFFD}: its name is not UTF-8"), "\(result.errors)")
+            #expect(result.text.contains("1 "), "\(result.text)")
+            #expect(result.status == (arguments[1] == "add" ? 1 : 0))
+        }
+    }
+
     @Test func aBadFileDoesNotHoldUpTheOthers() throws {
         let result = try run(
             "material", "add", document("hostile/entities.docx"), document("river.md"),

@@ -112,6 +112,17 @@ private func texts(_ count: Int) -> String {
         #expect(code(try call("embed", #"{"input":"a","model":"tiny","user":"me"}"#)) == nil)
     }
 
+    /// .NET's UTF-8 streams write one, and their users do not see it.
+    @Test func aByteOrderMarkMayStandBeforeTheFirstLineOnly() throws {
+        let session = try session()
+        try session.send(
+            "\u{FEFF}{\"id\":1,\"method\":\"info\"}", "\u{FEFF}{\"id\":2,\"method\":\"info\"}")
+        let answers = try session.finish()
+        #expect(answers.count == 2)
+        #expect(answers.first?["id"] == .integer(1) && answers.first?["result"] != nil)
+        #expect(answers.last?["error"]?["code"] == .integer(-32700))
+    }
+
     @Test func noTextsAreAnEmptyList() throws {
         let answer = try call("embed", #"{"input":[]}"#)
         #expect(answer["result"]?["data"] == .array([]))

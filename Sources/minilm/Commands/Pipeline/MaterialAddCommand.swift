@@ -56,12 +56,14 @@ struct MaterialAddCommand: ParsableCommand {
         let library = try library.open(creates: createSubject)
         let subject = try SubjectLookup.find(subject, in: library, creates: createSubject)
         if !quiet { ReadingOptions.warnOfMissingTools() }
-        let found = FileWalk.files(files)
+        let listing = FileWalk.files(files)
+        let found = listing.files
         let progress = WorkProgress(isQuiet: quiet)
         let engine = embed ? try model.reproducibleEmbedder() : nil
         let text = try engine?.model ?? EmbeddingModel(path: try ModelOptions.path(model.model))
         let processor = reading.processor(library, text)
         var tally = Tally()
+        tally.failures = listing.failures.map { ($0.path, $0.reason, false) }
         for (index, file) in found.enumerated() {
             if Signals.isStopRequested { break }
             progress.showFiles(index, of: found.count)
@@ -73,7 +75,8 @@ struct MaterialAddCommand: ParsableCommand {
             }
         }
         progress.finish()
-        try report(tally, fileCount: found.count)
+        let fileCount = found.count + listing.failures.count
+        try report(tally, fileCount: fileCount)
         try Signals.check("after \(tally.addedCount + tally.updatedCount) files")
         if let engine {
             let backfill = Backfill(
@@ -81,12 +84,12 @@ struct MaterialAddCommand: ParsableCommand {
             try backfill.run(library, engine, json: json)
         }
         guard tally.failures.isEmpty else {
-            if tally.failures.count == found.count, tally.failures.allSatisfy(\.isMissing) {
+            if tally.failures.count == fileCount, tally.failures.allSatisfy(\.isMissing) {
                 throw CommandFailure(.noInput, "no such file: \(tally.failures[0].path)")
             }
             throw CommandFailure(
                 .someFailed,
-                "\(tally.failures.count) of \(found.count) files could not be read: see minilm material list"
+                "\(tally.failures.count) of \(fileCount) files could not be read: see minilm material list"
             )
         }
     }

@@ -103,14 +103,17 @@ struct MaterialSyncCommand: ParsableCommand {
         var queuesEmbeddings: Bool
 
         static func listing(_ root: URL, scope: Set<String>?) -> FolderSync.Listing {
-            let (files, unreadable) = FileWalk.list(root)
+            let found = FileWalk.list(root)
             var listing = FolderSync.Listing(
                 folder: root.path,
-                files: files.map { FolderSync.File(path: $0.path, title: $0.name) })
-            listing.unlistedFolders = unreadable
+                files: found.files.map { FolderSync.File(path: $0.path, title: $0.name) })
+            listing.unlistedFolders = found.unreadable
             listing.scope = scope
-            for folder in unreadable {
+            for folder in found.unreadable {
                 StandardError.print("minilm: \(folder): cannot be listed; what was in it is kept\n")
+            }
+            for path in found.unnameable {
+                StandardError.print("minilm: \(path): its name is not UTF-8\n")
             }
             return listing
         }
