@@ -17,14 +17,10 @@ public final class EncoderWorkspace {
 
     public init() {}
 
-    private static let buffers:
-        [ReferenceWritableKeyPath<EncoderWorkspace, AlignedBuffer> & Sendable] = [
-            \.hidden, \.projected, \.qkv, \.context, \.intermediate, \.scores,
-        ]
-
     /// What it holds, in bytes.
     public var byteCount: Int {
-        Self.buffers.reduce(scratch.byteCount) { $0 + self[keyPath: $1].count * 4 }
+        let rows = hidden.count + projected.count + qkv.count + context.count
+        return (rows + intermediate.count + scores.count) * 4 + scratch.byteCount
     }
 
     /// What it holds for a batch when it held nothing before, in bytes.
@@ -47,7 +43,12 @@ public final class EncoderWorkspace {
 
     /// Gives the memory back.
     public func removeAll() {
-        for buffer in Self.buffers { self[keyPath: buffer] = AlignedBuffer(count: 0) }
+        hidden = AlignedBuffer(count: 0)
+        projected = AlignedBuffer(count: 0)
+        qkv = AlignedBuffer(count: 0)
+        context = AlignedBuffer(count: 0)
+        intermediate = AlignedBuffer(count: 0)
+        scores = AlignedBuffer(count: 0)
         scratch.removeAll()
     }
 

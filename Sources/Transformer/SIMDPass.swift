@@ -193,25 +193,28 @@ struct SIMDPass {
         _ bias: UnsafePointer<Float>?, isGELU: Bool = false, into y: UnsafeMutablePointer<Float>,
         next: PackedMatrix?
     ) {
-        let parts = divide(weight.panelCount)
-        run(parts.count) { n, scratch in
+        let shares = shares(weight)
+        run(shares.count) { n, scratch in
             kernels.linear(
                 x, weight.inner, tokens,
-                part(weight, parts[n], next: following(n, parts, weight, next)), bias, 0, isGELU, y,
-                weight.columns, scratch.narrow.pointer)
+                part(weight, shares[n], next: following(n, shares, weight, next)), bias, 0, isGELU,
+                y, weight.columns, scratch.narrow.pointer)
         }
     }
 
-    /// What a thread reads after a part: the leader goes through them from the front, helpers from the
+    /// What a thread reads after a share: the leader goes through them from the front, helpers from the
     /// back; halfway they meet, and each begins with the next weights.
     private func following(
-        _ n: Int, _ parts: [Range<Int>], _ weight: PackedMatrix, _ next: PackedMatrix?
+        _ n: Int, _ shares: Shares, _ weight: PackedMatrix, _ next: PackedMatrix?
     ) -> UnsafePointer<Float>? {
-        let middle = parts.count / 2
-        if parts.count == 1 || n + 1 == middle { return next?.elements }
-        if n + 1 < middle { return weight.panel(parts[n + 1].lowerBound) }
-        if n > middle { return weight.panel(parts[n - 1].lowerBound) }
-        return next.map { $0.panel(divide($0.panelCount).last?.lowerBound ?? 0) }
+        let middle = shares.count / 2
+        if shares.count == 1 || n + 1 == middle { return next?.elements }
+        if n + 1 < middle { return weight.panel(shares[n + 1].lowerBound) }
+        if n > middle { return weight.panel(shares[n - 1].lowerBound) }
+        return next.map {
+            let shares = self.shares($0)
+            return $0.panel(shares[shares.count - 1].lowerBound)
+        }
     }
 
     /// The weights that are read after those of a layer.
@@ -219,10 +222,21 @@ struct SIMDPass {
         encoder.weights.layers.dropFirst(layer + 1).first?.qkvWeight
     }
 
-    /// Ranges of about one size: some for each thread, so that one that comes late takes fewer.
-    private func divide(_ count: Int) -> [Range<Int>] {
-        let parts = team.memberCount > 1 ? min(count, 4 * team.memberCount) : 1
-        return (0..<parts).map { $0 * count / parts..<($0 + 1) * count / parts }
+    /// Ranges of about one size.
+    private struct Shares {
+        let itemCount: Int
+        let count: Int
+
+        subscript(n: Int) -> Range<Int> {
+            n * itemCount / count..<(n + 1) * itemCount / count
+        }
+    }
+
+    /// Some for each thread, so that one that comes late takes fewer.
+    private func shares(_ weight: PackedMatrix) -> Shares {
+        let panels = weight.panelCount
+        let members = team.memberCount
+        return Shares(itemCount: panels, count: members > 1 ? min(panels, 4 * members) : 1)
     }
 
     // MARK: - Stages
