@@ -8,19 +8,19 @@ final class EmbedderCore: Sendable {
     typealias Instant = ContinuousClock.Instant
     typealias JobID = BatchScheduler.JobID
 
-    private let model: EmbeddingModel
-    private let configuration: Embedder.Configuration
-    private let state: Monitor<State>
+    let model: EmbeddingModel
+    let configuration: Embedder.Configuration
+    let state: Monitor<State>
     /// When the next deadline is; the timekeeper waits for it.
-    private let timer = Monitor<Timer>(Timer())
+    let timer = Monitor<Timer>(Timer())
 
-    private struct Timer {
+    struct Timer {
         var next: Instant?
         var isRunning = false
         var isStopped = false
     }
 
-    private struct State {
+    struct State {
         var scheduler: BatchScheduler
         var jobs: [JobID: JobRecord] = [:]
         var cache: VectorCache
@@ -35,7 +35,7 @@ final class EmbedderCore: Sendable {
         var team: EncoderTeam?
     }
 
-    private enum Calibration {
+    enum Calibration {
         case none
         /// As soon as there is nothing else to do.
         case wantedWhenIdle
@@ -72,8 +72,6 @@ final class EmbedderCore: Sendable {
                     configuration.memory, workerCount: configuration.threadCount),
                 cost: cost, isBusy: .init(repeating: false, count: configuration.threadCount)))
     }
-
-    // MARK: - Threads
 
     func start() {
         let reproducible =
@@ -207,240 +205,5 @@ final class EmbedderCore: Sendable {
             }
         }
         return assignment ?? .stop
-    }
-
-    // MARK: - Jobs
-
-    /// Names jobs that were over before they began; the scheduler counts from 1.
-    private static let overJobID: JobID = 0
-
-    /// - Throws: `EmbeddingError.noThreads`.
-    func submit(
-        _ job: EmbeddingJob, window: Int, _ receiver: any EmbeddingJobReceiver
-    ) throws(EmbeddingError) -> JobID {
-        let record = JobRecord(job, window: window, model, receiver)
-        if let deadline = job.deadline, deadline <= .now {
-            record.finish(.deadlineExceeded)
-            return Self.overJobID
-        }
-        let description = BatchScheduler.Job(
-            textByteCounts: job.texts.map(\.utf8.count), priority: job.priority,
-            deadline: job.deadline, isTokenizedOnly: job.purpose != .embed)
-        let id = try state.withLock { state throws(EmbeddingError) in
-            guard state.workerCount > 0 else { throw .noThreads }
-            let id = state.scheduler.submit(description, now: .now)
-            if !job.texts.isEmpty { state.jobs[id] = record }
-            return id
-        }
-        if job.texts.isEmpty { record.finish(.finished) }
-        if job.texts.count == 1 { state.notifyOne() } else { state.notifyAll() }
-        if let deadline = job.deadline { keepTime(deadline) }
-        return id
-    }
-
-    func cancel(_ id: JobID) {
-        let record = state.withLock { state in
-            state.scheduler.cancel(id)
-            return state.jobs.removeValue(forKey: id)
-        }
-        record?.finish(.cancelled)
-        // What waited behind the job may fit now.
-        state.notifyAll()
-    }
-
-    private func expire() {
-        let records = state.withLock { state in
-            state.scheduler.expire(now: .now).compactMap { state.jobs.removeValue(forKey: $0) }
-        }
-        for record in records { record.finish(.deadlineExceeded) }
-        // What waited behind the jobs may fit now.
-        if !records.isEmpty { state.notifyAll() }
-    }
-
-    private func keepTime(_ deadline: Instant) {
-        let starts = timer.withLock { timer in
-            timer.next = min(timer.next ?? deadline, deadline)
-            defer { timer.isRunning = true }
-            return !timer.isRunning
-        }
-        timer.notifyAll()
-        if starts, !Threads.start({ self.runTimer() }) {
-            timer.withLock { $0.isRunning = false }
-        }
-    }
-
-    private func runTimer() {
-        while true {
-            let armed = timer.withLock(\.next)
-            let hasStopped = timer.wait(timeout: armed.map { max($0 - .now, .zero) }) { timer in
-                // An earlier deadline than the one that is waited for: wait anew.
-                if timer.isStopped || timer.next != armed { return timer.isStopped }
-                if let armed, armed <= .now { return false }
-                return nil
-            }
-            if hasStopped == true { return }
-            guard let armed, armed <= .now else { continue }
-            timer.withLock { timer in
-                if timer.next == armed { timer.next = nil }
-            }
-            expire()
-            if let next = state.withLock({ $0.scheduler.nextDeadline() }) {
-                timer.withLock { $0.next = min($0.next ?? next, next) }
-            }
-        }
-    }
-
-    // MARK: - Work
-
-    private func tokenize(_ ranges: [(record: JobRecord, range: BatchScheduler.TextRange)]) {
-        for (record, range) in ranges {
-            var texts: [BatchScheduler.Tokenized] = []
-            var results: [EmbeddingJob.TextResult] = []
-            for index in range.indices {
-                switch record.tokenize(index, model.tokenizer) {
-                case .ids(let ids): texts.append(.ids(ids))
-                case .result(let value):
-                    texts.append(.finished)
-                    results.append(.init(index: index, value: value))
-                }
-            }
-            let cached = hand(over: &texts, of: range)
-            record.deliver(results)
-            for (index, ids, vector) in cached {
-                record.deliver(vector, tokenCount: ids.count, index: index)
-            }
-        }
-    }
-
-    /// Tells the scheduler of tokenized texts; those that the cache knows are returned.
-    private func hand(
-        over texts: inout [BatchScheduler.Tokenized], of range: BatchScheduler.TextRange
-    ) -> [(index: Int, ids: [Int32], vector: [Float])] {
-        state.withLock { state in
-            var cached: [(Int, [Int32], [Float])] = []
-            if state.cache.isEnabled {
-                for n in texts.indices {
-                    guard case .ids(let ids) = texts[n], let vector = state.cache.vector(ids) else {
-                        continue
-                    }
-                    texts[n] = .finished
-                    cached.append((range.indices.lowerBound + n, ids, vector))
-                }
-            }
-            state.scheduler.tokenized(range.job, from: range.indices.lowerBound, texts)
-            if !state.scheduler.contains(range.job) { state.jobs[range.job] = nil }
-            return cached
-        }
-    }
-
-    private func help(_ team: EncoderTeam, _ worker: EmbedderWorker) {
-        team.help(worker.workspace)
-        state.withLock {
-            $0.memory.workspaceByteCounts[worker.index] = worker.workspace.byteCount
-        }
-    }
-
-    private func compute(
-        _ batch: [BatchScheduler.BatchEntry], _ worker: EmbedderWorker, _ team: EncoderTeam?
-    ) {
-        let start = Instant.now
-        let failures = worker.compute(batch.map(\.ids), team)
-        let seconds = (Instant.now - start).seconds
-        let tokens = batch.reduce(0) { $0 + $1.ids.count }
-        let deliveries = state.withLock { state in
-            if team != nil { state.team = nil }
-            let texts = state.scheduler.completed(batch.map(\.sequence))
-            let deliveries = texts.map { $0.map { (state.jobs[$0.job], $0.index) } }
-            for text in texts.joined() where !state.scheduler.contains(text.job) {
-                state.jobs[text.job] = nil
-            }
-            if state.cache.isEnabled {
-                for (n, entry) in batch.enumerated() where failures[n] == nil {
-                    state.cache.insert(entry.ids, Array(worker.vector(n)))
-                }
-            }
-            state.memory.end(worker: worker.index, worker.workspace.byteCount)
-            state.cost.observe(tokens: tokens, seconds: seconds)
-            state.statistics.batchCount += 1
-            state.statistics.tokenCount += tokens
-            state.statistics.textCount += batch.count
-            state.statistics.computeSeconds += seconds
-            return deliveries
-        }
-        // Not before: helpers that leave would take turns with this thread at the lock.
-        team?.finish()
-        var results: [ObjectIdentifier: (record: JobRecord, texts: [(Int, Int)])] = [:]
-        for (n, texts) in deliveries.enumerated() {
-            for case (let record?, let index) in texts {
-                results[ObjectIdentifier(record), default: (record, [])].texts.append((index, n))
-            }
-        }
-        for (record, texts) in results.values {
-            record.deliver(texts, worker, failures)
-        }
-    }
-
-    // MARK: - Figures
-
-    /// Measures what batches cost as soon as nothing is in work, unless that was done.
-    func calibrateWhenIdle() {
-        state.withLock { state in
-            guard state.calibration == .none else { return }
-            // What the library allocates beside a workspace shows in its first product only.
-            state.calibration = model.encoder.backend == .openblas ? .wanted : .wantedWhenIdle
-        }
-        state.notifyAll()
-    }
-
-    var costModel: CostModel {
-        state.withLock { state in
-            switch state.calibration {
-            case .none, .wantedWhenIdle: state.calibration = .wanted
-            case .wanted, .running, .done: break
-            }
-        }
-        state.notifyAll()
-        return state.wait { $0.calibration == .done || $0.workerCount == 0 ? $0.cost : nil }!
-    }
-
-    var memoryCeiling: Int {
-        state.withLock { state in
-            state.memory.refresh(now: .now)
-            return state.memory.ceiling
-        }
-    }
-
-    var spareByteCount: Int {
-        let cost = costModel
-        let tokens = max(configuration.batchTokenCount, model.settings.maximumTokenCount)
-        let workspace = cost.workspaceByteCount(
-            tokens: tokens, longest: model.settings.maximumTokenCount)
-        let own =
-            cost.baseByteCount + configuration.cacheByteCount
-            + configuration.threadCount * (cost.workerByteCount + workspace)
-        return Int(configuration.memory.threshold * Double(memoryCeiling)) - own
-    }
-
-    func predict(lengths: [Int], byteCount: Int) -> BatchPrediction {
-        let cost = costModel
-        return BatchPrediction(
-            lengths: lengths, byteCount: byteCount + configuration.cacheByteCount, cost,
-            batchTokenCount: configuration.batchTokenCount,
-            workerCount: configuration.threadCount, ceiling: memoryCeiling)
-    }
-
-    var statistics: EmbedderStatistics {
-        state.withLock { state in
-            var statistics = state.statistics
-            statistics.sharedTextCount = state.scheduler.sharedTextCount
-            statistics.cacheHitCount = state.cache.hitCount
-            statistics.cacheMissCount = state.cache.missCount
-            statistics.cacheByteCount = state.cache.byteCount
-            statistics.jobCount = state.scheduler.jobCount
-            statistics.waitingTextCount = state.scheduler.waitingTextCount
-            statistics.waitingTokenCount = state.scheduler.waitingTokenCount
-            statistics.busyWorkerCount = state.isBusy.count { $0 }
-            return statistics
-        }
     }
 }
