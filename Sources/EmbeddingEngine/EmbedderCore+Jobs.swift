@@ -1,5 +1,3 @@
-import Synchronization
-
 // Jobs come, and go by themselves at their deadlines.
 extension EmbedderCore {
     /// Names jobs that were over before they began; the scheduler counts from 1.

@@ -1,9 +1,11 @@
 import EmbeddingEngine
 import JSON
-import Logging
 
 // From calls to jobs and answers.
 extension Server {
+    /// What requests may take before their memory is looked at.
+    private static let smallByteCount = 1 << 20
+
     /// A call that wants no answer: most need not be made.
     func notify(_ method: RPCMethod?, _ params: JSONValue) {
         switch method {

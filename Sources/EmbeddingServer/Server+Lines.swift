@@ -1,14 +1,16 @@
-import EmbeddingEngine
 import JSON
 import Logging
 
 // From lines to calls.
 extension Server {
+    private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
     /// The values of a line: more than any request that is within the limits has.
     private var valueLimit: Int { 50_000 + 2 * min(limits.textCount, Int.max / 4) }
 
     func handle(_ event: LineReader.Event) {
         let received = ContinuousClock.now
+        defer { isFirstLine = false }
         switch event {
         case .tooLong(let count):
             logger.warning("line skipped", metadata: ["bytes": "\(count)"])
@@ -17,7 +19,6 @@ extension Server {
         case .line(var line):
             // Some languages' text streams begin with a byte order mark, unasked.
             if isFirstLine, line.starts(with: Self.byteOrderMark) { line.removeFirst(3) }
-            isFirstLine = false
             if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return }
             statistics.countLine()
             handle(line, received)
@@ -67,11 +68,11 @@ extension Server {
         }
     }
 
-    func answer(_ id: JSONValue, _ group: BatchAnswer?) -> Answer {
+    private func answer(_ id: JSONValue, _ group: BatchAnswer?) -> Answer {
         Answer(id: id, output, batch: group.map { ($0, $0.reserve()) })
     }
 
-    func fail(_ id: JSONValue, _ error: RPCError, _ group: BatchAnswer? = nil) {
+    private func fail(_ id: JSONValue, _ error: RPCError, _ group: BatchAnswer? = nil) {
         statistics.count(error)
         answer(id, group).send(error)
     }

@@ -88,10 +88,6 @@ public final class Server {
     var isShutDown = false
     var isFirstLine = true
 
-    static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
-    /// What requests may take before their memory is looked at.
-    static let smallByteCount = 1 << 20
-
     /// A server that reads from `input` once ``run()`` is called.
     ///
     /// - Parameters:

@@ -1,5 +1,4 @@
 import KernelInterface
-import Kernels
 
 // Few tokens: each thread reads its own share of the weights, once.
 extension SIMDPass {

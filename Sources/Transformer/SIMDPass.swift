@@ -7,8 +7,7 @@ import Kernels
 /// in a fixed order:
 /// - *by rows*, for many tokens: a block of rows goes through all linear layers while it stays in the
 ///   second cache, the feed-forward layers in chunks of their width;
-/// - *by columns*, for few: each thread reads its own share of the weights, once, since reading them
-///   is what takes the time.
+/// - *by columns*, for few: each thread reads its own share of the weights, and reads it once.
 ///
 /// Shapes: T tokens of all sequences, N sequences, L tokens of one, H hidden, A heads, I
 /// intermediate.
@@ -16,7 +15,7 @@ struct SIMDPass {
     /// The rows of a block: whole tiles of six, 200 KB of activations a thread.
     static let blockRowCount = 120
     /// Whole panels.
-    static let widestChunk = 384
+    private static let widestChunk = 384
 
     /// The columns of a chunk between the feed-forward layers.
     static func chunkWidth(_ c: BertConfiguration) -> Int { min(widestChunk, c.intermediateSize) }
@@ -37,7 +36,7 @@ struct SIMDPass {
     let projected: UnsafeMutablePointer<Float>  // [T, H]
     let qkv: UnsafeMutablePointer<Float>  // [T, 3H]
     let context: UnsafeMutablePointer<Float>  // [T, H]
-    let goesByColumns: Bool
+    private let goesByColumns: Bool
 
     /// The floats between the feed-forward layers that the batch's workspace holds.
     static func intermediateCount(tokens: Int, _ c: BertConfiguration) -> Int {

@@ -3,6 +3,12 @@ import JSON
 import TestSupport
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Files, folders and searches as a person meets them, with the small model.
 @Suite struct MaterialCommandTests {
     private let directory: TemporaryDirectory
@@ -57,20 +63,41 @@ import Testing
         #expect(!plain.text.contains("\u{1B}"))
     }
 
-    /// Text cannot hold such a path; the file is named, not passed over in silence.
-    @Test func aFileWhoseNameIsNotUTF8IsNamed() throws {
+    /// Text cannot hold such a path, nor the system open one of more than 4096 bytes; they are named,
+    /// not passed over in silence, and the rest goes on.
+    @Test func whatCannotBeLookedAtIsNamed() throws {
         try write("good.txt", "Storks follow the mowers.")
-        let path = "\(folder)/caf".utf8CString.dropLast() + [CChar(bitPattern: 0xE9), 0]
-        let file = path.withContiguousStorageIfAvailable { fopen($0.baseAddress!, "w") }
-        fclose(try #require(file ?? nil))
-        for arguments in [["material", "add", folder], ["material", "sync", folder]] {
+        let root = open(folder, O_RDONLY | O_DIRECTORY)
+        defer { close(root) }
+        let name: [CChar] = "caf".utf8CString.dropLast() + [CChar(bitPattern: 0xE9), 0]
+        close(openat(root, name, O_WRONLY | O_CREAT, 0o644))
+        symlinkat("good.txt", root, "l".utf8CString.dropLast() + [CChar(bitPattern: 0xE9), 0])
+        var deep = [root]
+        let long = String(repeating: "d", count: 250)
+        for _ in 0..<17 {
+            mkdirat(deep.last!, long, 0o755)
+            deep.append(openat(deep.last!, long, O_RDONLY | O_DIRECTORY))
+        }
+        defer {
+            // Nobody else can remove it.
+            for index in (1..<deep.count).reversed() {
+                close(deep[index])
+                unlinkat(deep[index - 1], long, AT_REMOVEDIR)
+            }
+        }
+        for (arguments, summary) in [
+            (["material", "add", folder], "1 files added"),
+            (["material", "sync", folder], "add 1,"),
+        ] {
             let result = try Program.run(
                 arguments + ["--subject", "s", "--create-subject"],
                 environment: ["MINILM_LIBRARY": directory.path("\(arguments[1]).sqlite")])
-            #expect(
-                result.errors.contains("caf\u{FFFD}: its name is not UTF-8"), "\(result.errors)")
-            #expect(result.text.contains("1 "), "\(result.text)")
-            #expect(result.status == (arguments[1] == "add" ? 1 : 0))
+            #expect(result.errors.contains("/caf\\xE9: its name is not UTF-8"), "\(result.errors)")
+            #expect(result.errors.contains("cannot be read: File name too long"))
+            #expect(!result.errors.contains("/l\\xE9"))
+            #expect(result.text.contains(summary), "\(result.text)")
+            #expect(result.text.contains("2 failed") || result.text.contains("failed 2"))
+            #expect(result.status == 1)
         }
     }
 

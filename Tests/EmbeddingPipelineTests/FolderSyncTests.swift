@@ -106,7 +106,7 @@ import Testing
         try write("sub/a.txt", "text")
         try run(listing(["sub/a.txt"]))
         var without = listing([])
-        without.unlistedFolders = [folder.path("sub")]
+        without.unlisted = [folder.path("sub")]
         #expect(try names(without).isEmpty)
         #expect(try names(listing([])) == ["remove sub/a.txt"])
     }

@@ -77,8 +77,6 @@ private func utf16(_ text: String, bigEndian: Bool) -> [UInt8] {
             ([0x61, 0x00, 0x62], .binary), ([0x00], .binary), ([0xE9, 0x00], .binary),
             ([0xFF, 0xFE, 0x61], .binary), ([0xFF, 0xFE, 0x00, 0xD8], .binary),
             ([0xFE, 0xFF, 0xDC, 0x00, 0x00, 0x61], .binary),
-            ([0x78, 0x81, 0x01, 0x02, 0x03, 0x9D, 0x05, 0x61, 0x62, 0x63, 0xFF], .binary),
-            ([0x1B, 0x02, 0xB0, 0x61, 0x8F, 0x0E, 0x91], .binary),
             ([0xFF, 0xFE, 0x00, 0x00, 0x61, 0x00, 0x00, 0x00], .binary),
             ([], .empty), ([0xEF, 0xBB, 0xBF], .empty), ([0xFF, 0xFE], .empty),
             ([0x20, 0x0D, 0x0A, 0xC2, 0xA0], .empty),
@@ -92,14 +90,6 @@ private func utf16(_ text: String, bigEndian: Bool) -> [UInt8] {
         ] as [([UInt8], ExtractionError)])
     func whatIsNoTextIsRefused(bytes: [UInt8], error: ExtractionError) {
         #expect(throws: error) { try extract("file", bytes) }
-    }
-
-    /// What ended files of DOS, and the odd printer's sign, are no reason to lose a text.
-    @Test func aLegacyTextMayHaveAFewControlCharacters() throws {
-        let line =
-            Array("caf".utf8) + [0xE9] + Array(" au lait, a form feed \u{C} and \t more\r\n".utf8)
-        let bytes = Array(repeatElement(line, count: 5).joined()) + [0x1A]
-        #expect(try extract("a.txt", bytes).text.hasPrefix("café au lait"))
     }
 
     @Test(

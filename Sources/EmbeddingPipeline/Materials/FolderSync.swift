@@ -43,8 +43,8 @@ public struct FolderSync: Sendable {
         public var files: [File]
         /// The folder, absolute.
         public var folder: String
-        /// Folders below it that could not be listed: what was in them is not gone.
-        public var unlistedFolders: [String] = []
+        /// What could not be looked at: neither it nor what was in it is gone.
+        public var unlisted: [String] = []
         /// Paths that are looked at, with what is below them; nil: all.
         public var scope: Set<String>?
 
@@ -53,15 +53,18 @@ public struct FolderSync: Sendable {
             self.files = files
         }
 
-        func isInScope(_ path: String) -> Bool {
+        public func isInScope(_ path: String) -> Bool {
             guard let scope else { return true }
-            return scope.contains(path) || scope.contains { path.hasPrefix($0 + "/") }
+            return scope.contains { Self.isWithin($0, path) }
         }
 
         /// Whether a file that is not listed is gone, as far as can be known.
         func tellsOf(_ path: String) -> Bool {
-            path.hasPrefix(folder == "/" ? "/" : folder + "/")
-                && !unlistedFolders.contains { path.hasPrefix($0 + "/") }
+            Self.isWithin(folder, path) && !unlisted.contains { Self.isWithin($0, path) }
+        }
+
+        private static func isWithin(_ folder: String, _ path: String) -> Bool {
+            path == folder || path.hasPrefix(folder == "/" ? "/" : folder + "/")
         }
     }
 

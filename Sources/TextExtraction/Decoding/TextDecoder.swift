@@ -3,8 +3,8 @@ import CUchardet
 /// Bytes in whatever encoding they are → Unicode, with the way back to the bytes.
 ///
 /// A byte order mark counts first; then what is valid UTF-8 is UTF-8, whatever is declared; UTF-16
-/// without a mark shows by its zeros; then what the file declares counts; then, unless control
-/// characters say that it is no text, what uchardet detects; at last Windows-1252, as browsers do (WHATWG Encoding Standard).
+/// without a mark shows by its zeros; then what the file declares counts; then what uchardet
+/// detects; at last Windows-1252, as browsers do (WHATWG Encoding Standard).
 struct TextDecoder {
     struct Decoded {
         var text: String
@@ -27,21 +27,8 @@ struct TextDecoder {
             return Decoded(text: text, sourceMap: SourceMap(.utf8, sourceStart: start))
         }
         if let declared, let decoded = decodeLegacy(bytes, declared) { return decoded }
-        guard !isBinary(bytes) else { throw .binary }
         if let name = try detect(bytes), let decoded = decodeLegacy(bytes, name) { return decoded }
         return decodeWindows1252(bytes)
-    }
-
-    /// Whether more than one byte in a hundred is of those that no text has: control characters but
-    /// tabs, line ends, form feeds and ESC (WHATWG MIME Sniffing, "binary data byte").
-    private static func isBinary(_ bytes: [UInt8]) -> Bool {
-        let count = bytes.count { byte in
-            switch byte {
-            case 0x00...0x08, 0x0B, 0x0E...0x1A, 0x1C...0x1F: true
-            default: false
-            }
-        }
-        return count * 100 > bytes.count
     }
 
     private static func decodeLegacy(_ bytes: [UInt8], _ name: String) -> Decoded? {

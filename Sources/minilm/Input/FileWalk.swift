@@ -1,4 +1,5 @@
 import Foundation
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -18,88 +19,124 @@ enum FileWalk {
 
     struct Listing: Equatable {
         var files: [File] = []
-        /// Directories that could not be read, or not to their end.
-        var unreadable: [String] = []
-        /// What has no name that text can hold, with a sign where its name is not UTF-8.
-        var unnameable: [String] = []
+        /// What could not be looked at: files, and directories with all that is in them.
+        var failures: [Failure] = []
+    }
 
-        /// All that could not be listed, and why.
-        var failures: [(path: String, reason: String)] {
-            unreadable.map { ($0, "the directory cannot be read") }
-                + unnameable.map { ($0, "its name is not UTF-8") }
-        }
+    struct Failure: Equatable {
+        /// Absolute; a byte that is not UTF-8 as `\xE9`.
+        var path: String
+        var reason: String
     }
 
     /// The named files as they are, and all regular files below the named directories, in the order
-    /// of their paths; nothing hidden, and no link is followed.
+    /// of their paths; nothing hidden, and no link below them is followed.
     static func files(_ arguments: [String]) -> Listing {
         var listing = Listing()
-        var seen: Set<String> = []
+        // By their bytes: strings are equal in more ways than names are.
+        var seen: Set<[UInt8]> = []
         for argument in arguments {
             let url = URL(fileURLWithPath: argument).standardizedFileURL
             var isDirectory: ObjCBool = false
             let exists = FileManager.default.fileExists(
                 atPath: url.path, isDirectory: &isDirectory)
-            let found =
-                exists && isDirectory.boolValue
-                ? list(url)
-                : Listing(files: [
-                    File(path: url.path, name: url.lastPathComponent, isNamed: true)
-                ])
-            listing.files += found.files.filter { seen.insert($0.path).inserted }
-            listing.unreadable += found.unreadable.filter { seen.insert($0).inserted }
-            listing.unnameable += found.unnameable.filter { seen.insert($0).inserted }
+            guard exists, isDirectory.boolValue else {
+                if seen.insert(Array(url.path.utf8)).inserted {
+                    listing.files.append(
+                        File(path: url.path, name: url.lastPathComponent, isNamed: true))
+                }
+                continue
+            }
+            let found = list(url.resolvingSymlinksInPath())
+            listing.files += found.files.filter { seen.insert(Array($0.path.utf8)).inserted }
+            listing.failures += found.failures.filter { !listing.failures.contains($0) }
         }
         return listing
     }
 
-    /// All regular files below a directory, in the order of their paths, and what could not be listed.
+    /// All regular files below a directory, on its file system, in the order of their paths.
     static func list(_ directory: URL) -> Listing {
+        var walk = Walk(root: directory.path)
+        walk.run()
+        walk.listing.files.sort { $0.path < $1.path }
+        walk.listing.failures.sort { $0.path < $1.path }
+        return walk.listing
+    }
+
+    private struct Walk {
+        let root: String
         var listing = Listing()
-        // Directories that wait, so that depth takes no stack.
-        var waiting = [directory.path]
-        while let path = waiting.popLast() {
-            guard let entries = opendir(path) else {
+        /// Directories that wait, so that depth takes no stack.
+        private var waiting: [String] = []
+        private var device: dev_t?
+
+        init(root: String) { self.root = root }
+
+        mutating func run() {
+            var status = stat()
+            if lstat(root, &status) == 0 { device = status.st_dev }
+            waiting = [root]
+            while let path = waiting.popLast() { read(path) }
+        }
+
+        private mutating func read(_ directory: String) {
+            guard let entries = opendir(directory) else {
                 // What is gone since its name was read is passed over.
-                if errno != ENOENT || path == directory.path { listing.unreadable.append(path) }
-                continue
+                if errno != ENOENT || directory == root { fail(directory, errno) }
+                return
             }
             defer { closedir(entries) }
             errno = 0
             while let entry = readdir(entries) {
-                visit(entry, in: path, root: directory.path, &listing, &waiting)
+                let offset = MemoryLayout<dirent>.offset(of: \.d_name)!
+                let name = UnsafeRawPointer(entry).advanced(by: offset)
+                    .assumingMemoryBound(to: UInt8.self)
+                if name[0] != UInt8(ascii: ".") {
+                    visit(
+                        Array(UnsafeBufferPointer(start: name, count: strlen(name))), in: directory)
+                }
                 errno = 0
             }
-            if errno != 0 { listing.unreadable.append(path) }
+            if errno != 0 { fail(directory, errno) }
         }
-        listing.files.sort { $0.path < $1.path }
-        listing.unreadable.sort()
-        listing.unnameable.sort()
-        return listing
-    }
 
-    private static func visit(
-        _ entry: UnsafeMutablePointer<dirent>, in directory: String, root: String,
-        _ listing: inout Listing, _ waiting: inout [String]
-    ) {
-        let offset = MemoryLayout<dirent>.offset(of: \.d_name)!
-        let name = UnsafeRawPointer(entry).advanced(by: offset).assumingMemoryBound(
-            to: CChar.self)
-        guard name[0] != CChar(UInt8(ascii: ".")) else { return }
-        let prefix = directory.hasSuffix("/") ? directory : directory + "/"
-        guard let text = String(validatingCString: name) else {
-            listing.unnameable.append(prefix + String(cString: name))
-            return
+        private mutating func visit(_ name: [UInt8], in directory: String) {
+            let bytes = Array((directory.hasSuffix("/") ? directory : directory + "/").utf8) + name
+            var status = stat()
+            let result = (bytes + [0]).withUnsafeBytes {
+                lstat($0.assumingMemoryBound(to: CChar.self).baseAddress!, &status)
+            }
+            let error = result == 0 ? 0 : errno
+            if error == ENOENT { return }
+            let type = status.st_mode & S_IFMT
+            if error == 0, type != S_IFREG, type != S_IFDIR { return }
+            guard let path = String(validating: bytes, as: UTF8.self) else {
+                listing.failures.append(
+                    Failure(path: Self.escaped(bytes), reason: "its name is not UTF-8"))
+                return
+            }
+            if error != 0 {
+                fail(path, error)
+            } else if type == S_IFREG {
+                let name = path.dropFirst(root.count).drop { $0 == "/" }
+                listing.files.append(File(path: path, name: String(name), isNamed: false))
+            } else if status.st_dev == device {
+                waiting.append(path)
+            }
         }
-        let path = prefix + text
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return }
-        switch status.st_mode & S_IFMT {
-        case S_IFDIR: waiting.append(path)
-        case S_IFREG:
-            let name = path.dropFirst(root.count).drop { $0 == "/" }
-            listing.files.append(File(path: path, name: String(name), isNamed: false))
-        default: break
+
+        private mutating func fail(_ path: String, _ error: CInt) {
+            listing.failures.append(
+                Failure(
+                    path: path, reason: "cannot be read: \(Errno(rawValue: error).description)"))
+        }
+
+        private static func escaped(_ bytes: [UInt8]) -> String {
+            bytes.map { byte in
+                byte < 0x80
+                    ? String(UnicodeScalar(byte))
+                    : "\\x" + String(byte, radix: 16, uppercase: true)
+            }.joined()
         }
     }
 }

@@ -84,12 +84,14 @@ struct MaterialAddCommand: ParsableCommand {
             try backfill.run(library, engine, json: json)
         }
         guard tally.failures.isEmpty else {
+            let isListed = tally.failures.count > listing.failures.count
             if tally.failures.count == fileCount, tally.failures.allSatisfy(\.isMissing) {
                 throw CommandFailure(.noInput, "no such file: \(tally.failures[0].path)")
             }
             throw CommandFailure(
                 .someFailed,
-                "\(tally.failures.count) of \(fileCount) files could not be read: see minilm material list"
+                "\(tally.failures.count) of \(fileCount) files could not be read"
+                    + (isListed ? ": see minilm material list" : "")
             )
         }
     }

@@ -83,8 +83,9 @@ struct MaterialSyncCommand: ParsableCommand {
             }
         }
         let sync = FolderSync(planning: present, extractor: reading.extractor)
-        var tally = SyncTally()
-        for step in try sync.plan(Run.listing(root, scope: nil), subjectID: subjectID) {
+        let (listing, failureCount) = Run.listing(root, scope: nil)
+        var tally = SyncTally(unlistedCount: failureCount)
+        for step in try sync.plan(listing, subjectID: subjectID) {
             tally.add(step.action)
             if json { step.json(nil).printLine() } else if !quiet { step.print() }
         }
@@ -102,26 +103,30 @@ struct MaterialSyncCommand: ParsableCommand {
         var isQuiet: Bool
         var queuesEmbeddings: Bool
 
-        static func listing(_ root: URL, scope: Set<String>?) -> FolderSync.Listing {
+        /// What the folder holds, and how many parts of it could not be looked at, which are named.
+        static func listing(
+            _ root: URL, scope: Set<String>?
+        ) -> (listing: FolderSync.Listing, failureCount: Int) {
             let found = FileWalk.list(root)
             var listing = FolderSync.Listing(
                 folder: root.path,
                 files: found.files.map { FolderSync.File(path: $0.path, title: $0.name) })
-            listing.unlistedFolders = found.unreadable
+            listing.unlisted = found.failures.map(\.path)
             listing.scope = scope
-            for folder in found.unreadable {
-                StandardError.print("minilm: \(folder): cannot be listed; what was in it is kept\n")
+            let failures = found.failures.filter { listing.isInScope($0.path) }
+            for failure in failures {
+                StandardError.print(
+                    "minilm: \(failure.path): \(failure.reason); what was there is kept"
+                        .singleLine + "\n")
             }
-            for path in found.unnameable {
-                StandardError.print("minilm: \(path): its name is not UTF-8\n")
-            }
-            return listing
+            return (listing, failures.count)
         }
 
         func perform(_ root: URL, scope: Set<String>?) throws -> SyncTally {
-            let steps = try sync.plan(Self.listing(root, scope: scope), subjectID: subjectID)
+            let (listing, failureCount) = Self.listing(root, scope: scope)
+            let steps = try sync.plan(listing, subjectID: subjectID)
             let progress = WorkProgress(isQuiet: isQuiet || scope != nil)
-            var tally = SyncTally()
+            var tally = SyncTally(unlistedCount: failureCount)
             for (index, step) in steps.enumerated() {
                 try Signals.check("after \(index) of \(steps.count) files")
                 progress.showFiles(index, of: steps.count)
@@ -131,7 +136,8 @@ struct MaterialSyncCommand: ParsableCommand {
                 tally.add(result)
                 if case .failed(let reason) = result {
                     progress.finish()
-                    StandardError.print("minilm: \(step.file.path): \(reason)\n")
+                    StandardError.print(
+                        "minilm: \(step.file.path): \(reason)".singleLine + "\n")
                 }
                 guard step.isChange else { continue }
                 if json {
@@ -164,6 +170,10 @@ struct SyncTally {
     private var counts: [String: Int] = [:]
     private var failedCount = 0
     private var chunks = ChunkChanges()
+    /// Parts of the folder that could not be looked at.
+    private let unlistedCount: Int
+
+    init(unlistedCount: Int) { self.unlistedCount = unlistedCount }
 
     mutating func add(_ action: FolderSync.Action) { counts[action.name, default: 0] += 1 }
 
@@ -183,15 +193,18 @@ struct SyncTally {
         return
             "add \(count("add")), update \(count("update")), move \(count("move")), "
             + "remove \(count("remove")), unchanged \(count("unchanged")), "
-            + "pass over \(count("pass over")), failed \(max(failedCount, count("failed"))); "
+            + "pass over \(count("pass over")), failed \(max(failedCount, count("failed")) + unlistedCount); "
             + "\(chunks.addedCount) new chunks, \(chunks.keptCount) kept, "
             + "\(chunks.removedCount) removed"
     }
 
     func check() throws(CommandFailure) {
-        guard failedCount == 0 else {
+        let count = failedCount + unlistedCount
+        guard count == 0 else {
             throw CommandFailure(
-                .someFailed, "\(failedCount) files could not be read: see minilm material list")
+                .someFailed,
+                "\(count) files could not be read"
+                    + (failedCount > 0 ? ": see minilm material list" : ""))
         }
     }
 }
