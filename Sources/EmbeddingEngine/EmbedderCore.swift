@@ -1,6 +1,3 @@
-import Kernels
-import Synchronization
-import Tokenization
 import Transformer
 
 /// The shell around ``BatchScheduler``: its threads, its memory, its clock.

@@ -17,7 +17,8 @@ struct MaterialSyncCommand: ParsableCommand {
 
             What is new is added; what has changed, by the hash of its content, is read
             anew; what is gone is removed; what was only moved keeps its vectors. Hidden
-            files and links are passed over. Materials from elsewhere are left alone.
+            files and links are passed over; what cannot be looked at is named, and its
+            materials are kept. Materials from elsewhere are left alone.
 
             --dry-run says what would be done and changes nothing. --watch goes on
             following the folder until Ctrl-C. Exits with 1 when a file could not be read.
@@ -116,8 +117,7 @@ struct MaterialSyncCommand: ParsableCommand {
             let failures = found.failures.filter { listing.isInScope($0.path) }
             for failure in failures {
                 StandardError.print(
-                    "minilm: \(failure.path): \(failure.reason); what was there is kept"
-                        .singleLine + "\n")
+                    "minilm: \(failure.path): \(failure.reason)".singleLine + "\n")
             }
             return (listing, failures.count)
         }
@@ -190,10 +190,11 @@ struct SyncTally {
 
     var summary: String {
         func count(_ name: String) -> Int { counts[name, default: 0] }
+        let failed = max(failedCount, count("failed")) + unlistedCount
         return
             "add \(count("add")), update \(count("update")), move \(count("move")), "
             + "remove \(count("remove")), unchanged \(count("unchanged")), "
-            + "pass over \(count("pass over")), failed \(max(failedCount, count("failed")) + unlistedCount); "
+            + "pass over \(count("pass over")), failed \(failed); "
             + "\(chunks.addedCount) new chunks, \(chunks.keptCount) kept, "
             + "\(chunks.removedCount) removed"
     }
